@@ -1,0 +1,1 @@
+"""The outside face: HTTP and the command line."""

@@ -1,0 +1,217 @@
+"""Every refusal of this project, one tree.
+
+    GridError
+    ├── InputError            what was sent cannot be used (400, 413, 422)
+    │   ├── CoordinateInvalid     coordinate-invalid      not finite, out of range, 0/0
+    │   ├── DatumUnknown          datum-unknown           no such crs
+    │   ├── DatumOutside          datum-outside           gcj02 / bd09 where the formula is not defined
+    │   ├── DatumContradiction    datum-contradiction     the file says one crs, the caller another
+    │   ├── TimeInvalid           time-invalid            no offset, unreadable, too far in the future or past
+    │   ├── CodeInvalid           code-invalid            a code that does not fit its profile
+    │   ├── FileUnreadable        file-unreadable         format, encoding, missing member, zip bomb
+    │   ├── FieldMissing          field-missing           a needed column or property is absent
+    │   ├── GeometryInvalid       geometry-invalid        empty, not a polygon, self-crossing
+    │   ├── BodyUnreadable        body-unreadable         broken JSON, wrong shape
+    │   ├── BodyTooLarge          body-too-large          (413)
+    │   └── ParameterInvalid      parameter-invalid       unknown or unusable parameter
+    ├── Conflict              the state of the world says no (409)
+    │   ├── TopologyRefused       topology-refused        findings with severity error
+    │   ├── GenerationOrder       generation-order        effective before the newest published one
+    │   ├── KeyReused             key-reused              same key, other body
+    │   └── StateConflict         state-conflict          e.g. nothing changed, no generation yet
+    ├── NotFound              (404)
+    │   ├── GridUnknown           grid-unknown
+    │   └── EventUnknown          event-unknown
+    ├── CodeVoided            code-voided             gone, with successors (410)
+    ├── NotAllowed            key-missing, role-too-low (401, 403)
+    └── Unavailable           (503)
+        ├── DatabaseUnavailable   database-unavailable
+        └── PostgisMissing        postgis-missing         says the apt line
+
+A leaf has a stable `code` (clients may switch on it) and says where the fault lies: `place` is a row number, a field, a
+file member, or a grid code. `details` are further facts that go into the answer as they are; they must be JSON values.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+
+class GridError(Exception):
+    """Something was refused; `code` says what kind, `place` says where, `details` the facts."""
+
+    code: ClassVar[str] = "grid-error"
+
+    def __init__(self, message: str, *, place: str | None = None, **details: Any) -> None:
+        super().__init__(message)
+        self.message = message
+        self.place = place
+        self.details = details
+
+
+class InputError(GridError):
+    """What was sent cannot be used."""
+
+    code = "input-invalid"
+
+
+class CoordinateInvalid(InputError):
+    """A coordinate is not finite, out of range, or 0/0."""
+
+    code = "coordinate-invalid"
+
+
+class DatumUnknown(InputError):
+    """No such coordinate reference system."""
+
+    code = "datum-unknown"
+
+
+class DatumOutside(InputError):
+    """A gcj02 or bd09 coordinate lies outside the range in which the formula is defined."""
+
+    code = "datum-outside"
+
+
+class DatumContradiction(InputError):
+    """A file names one coordinate reference system and the caller another."""
+
+    code = "datum-contradiction"
+
+
+class TimeInvalid(InputError):
+    """A time has no offset, cannot be read, or is too far in the future or the past."""
+
+    code = "time-invalid"
+
+
+class CodeInvalid(InputError):
+    """A grid code does not fit its profile."""
+
+    code = "code-invalid"
+
+
+class FileUnreadable(InputError):
+    """A file's format, encoding or members cannot be read."""
+
+    code = "file-unreadable"
+
+
+class FieldMissing(InputError):
+    """A needed column or property is absent."""
+
+    code = "field-missing"
+
+
+class GeometryInvalid(InputError):
+    """A geometry is empty, not polygonal, or crosses itself."""
+
+    code = "geometry-invalid"
+
+
+class BodyUnreadable(InputError):
+    """A body is not the JSON, CSV or GeoJSON that it should be."""
+
+    code = "body-unreadable"
+
+
+class BodyTooLarge(InputError):
+    """A body or a text is longer than is accepted."""
+
+    code = "body-too-large"
+
+
+class ParameterInvalid(InputError):
+    """A parameter is unknown or its value unusable."""
+
+    code = "parameter-invalid"
+
+
+class Conflict(GridError):
+    """The state of the world says no."""
+
+    code = "conflict"
+
+
+class TopologyRefused(Conflict):
+    """A partition has findings with severity error."""
+
+    code = "topology-refused"
+
+
+class GenerationOrder(Conflict):
+    """A generation would take effect before the newest published one."""
+
+    code = "generation-order"
+
+
+class KeyReused(Conflict):
+    """An idempotency key or external id came again with other content."""
+
+    code = "key-reused"
+
+
+class StateConflict(Conflict):
+    """The call does not fit the present state."""
+
+    code = "state-conflict"
+
+
+class NotFound(GridError):
+    """There is no such thing."""
+
+    code = "not-found"
+
+
+class GridUnknown(NotFound):
+    """No grid has this code or uid at that instant."""
+
+    code = "grid-unknown"
+
+
+class EventUnknown(NotFound):
+    """No event has this id."""
+
+    code = "event-unknown"
+
+
+class CodeVoided(GridError):
+    """The code was in use once and is void; `details["successors"]` lists who came after."""
+
+    code = "code-voided"
+
+
+class NotAllowed(GridError):
+    """The caller may not do this."""
+
+    code = "not-allowed"
+
+
+class KeyMissing(NotAllowed):
+    """No API key, or an unknown one."""
+
+    code = "key-missing"
+
+
+class RoleTooLow(NotAllowed):
+    """The key's role does not allow this."""
+
+    code = "role-too-low"
+
+
+class Unavailable(GridError):
+    """A part that is needed does not answer."""
+
+    code = "unavailable"
+
+
+class DatabaseUnavailable(Unavailable):
+    """The database does not answer."""
+
+    code = "database-unavailable"
+
+
+class PostgisMissing(Unavailable):
+    """No PostgreSQL with PostGIS on this machine; the message says how to install it."""
+
+    code = "postgis-missing"
