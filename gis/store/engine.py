@@ -1,0 +1,117 @@
+"""Engines and migrations: the only room that opens connections."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+
+from gis.errors import PostgisMissing
+from gis.store.errors import translating
+
+SCHEMA = "gridbeat"
+MIGRATIONS = Path(__file__).resolve().parents[2] / "migrations"
+
+#: What stands in no metadata: months of `event` and `assignment` (made at run time), PostGIS's and Alembic's own tables.
+FOREIGN = re.compile(r"^((event|assignment)_\d{4}_\d{2}|spatial_ref_sys|alembic_version)$")
+
+
+def driver_url(url: str) -> sa.URL:
+    """The URL with psycopg as its driver, whatever form `postgresql://` came in."""
+    parsed = sa.make_url(url)
+    return parsed.set(drivername="postgresql+psycopg")
+
+
+def create_engine(url: str, *, pool_size: int = 10, application: str = "gridbeat") -> sa.Engine:
+    """An engine whose connections see schema `gridbeat` first and speak UTC.
+
+    A connection that died with the server is noticed at checkout and replaced. Statements are prepared by the driver
+    after their fifth use. `pool_size` connections are kept, as many again may be opened in a rush.
+    """
+    return sa.create_engine(
+        driver_url(url),
+        pool_size=pool_size,
+        max_overflow=pool_size,
+        pool_pre_ping=True,
+        pool_timeout=10,
+        connect_args={
+            "options": f"-csearch_path={SCHEMA},public -ctimezone=UTC -cjit=off",
+            "application_name": application,
+            "connect_timeout": 5,
+        },
+    )
+
+
+def is_ours(thing: Any, name: str | None, kind: str, reflected: bool, compare_to: Any) -> bool:  # noqa: ARG001 - Alembic's signature
+    """Whether Alembic compares this: not what `FOREIGN` names."""
+    table = name if kind == "table" else getattr(getattr(thing, "table", None), "name", "")
+    return not FOREIGN.match(table or "")
+
+
+def _prepare(engine: sa.Engine) -> None:
+    """Schema and extensions exist afterwards; PostgisMissing when the server cannot give them."""
+    try:
+        with engine.begin() as connection:
+            for extension in ("postgis", "btree_gist"):
+                connection.execute(sa.text(f"CREATE EXTENSION IF NOT EXISTS {extension} SCHEMA public"))
+            connection.execute(sa.text(f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}"))
+    except (sa.exc.NotSupportedError, sa.exc.ProgrammingError) as error:
+        raise PostgisMissing(
+            "this PostgreSQL cannot create the extensions postgis and btree_gist: install them on the server "
+            "(Debian/Ubuntu: apt-get install postgresql-postgis postgresql-contrib) or create them as its superuser",
+            place="extension",
+        ) from error
+
+
+def migrate(url: str) -> str:
+    """The store at `url` is at the newest revision afterwards; returns it. Safe when several processes call it at once.
+
+    Raises PostgisMissing without the extensions, DatabaseUnavailable when nothing answers.
+    """
+    from alembic import command
+    from alembic.script import ScriptDirectory
+
+    engine = create_engine(url, pool_size=1)
+    try:
+        with translating():
+            _prepare(engine)
+            with engine.connect() as connection:
+                connection.execute(sa.text("SELECT pg_advisory_lock(hashtext('gridbeat.migrate'))"))
+                connection.commit()
+                config = alembic_config(connection)
+                command.upgrade(config, "head")
+                connection.commit()
+                connection.execute(sa.text("SELECT pg_advisory_unlock_all()"))
+                connection.commit()
+        return str(ScriptDirectory.from_config(config).get_current_head())
+    finally:
+        engine.dispose()
+
+
+def alembic_config(connection: sa.Connection) -> Any:
+    """Alembic's configuration for our migrations on an open connection."""
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    config.attributes["connection"] = connection
+    return config
+
+
+def revision(connection: sa.Connection) -> str | None:
+    """The revision the store is at; None before the first migration."""
+    if connection.scalar(sa.text("SELECT to_regclass('gridbeat.alembic_version')")) is None:
+        return None
+    return connection.scalar(sa.text("SELECT version_num FROM gridbeat.alembic_version"))
+
+
+def newest_revision() -> str:
+    """The revision this code was written for."""
+    from alembic.config import Config
+    from alembic.script import ScriptDirectory
+
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    return str(ScriptDirectory.from_config(config).get_current_head())

@@ -1,0 +1,226 @@
+"""The tables as SQLAlchemy Core sees them; `alembic check` compares them with what the migrations made."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from geoalchemy2 import Geometry
+from sqlalchemy.dialects.postgresql import BYTEA, JSONB, TSTZRANGE, UUID
+
+metadata = sa.MetaData()
+
+Instant = sa.DateTime(timezone=True)
+Code = sa.Text(collation="C")
+
+
+def _point() -> Geometry:
+    return Geometry("POINT", srid=4326, spatial_index=False)
+
+
+def _two_times(reference: str = "grid") -> list[sa.Column[object]]:
+    """The columns every fact of two times has: whose it is, when true, when known, and the generation that said it."""
+    return [
+        sa.Column("id", sa.BigInteger, sa.Identity(always=True), primary_key=True),
+        sa.Column(reference, UUID, sa.ForeignKey("grid.uid"), nullable=False),
+        sa.Column("valid", TSTZRANGE, nullable=False),
+        sa.Column("recorded", TSTZRANGE, nullable=False),
+        sa.Column("generation", sa.Integer, sa.ForeignKey("generation.number", deferrable=True, initially="DEFERRED"), nullable=False),
+    ]
+
+
+def _generation() -> sa.Column[int]:
+    return sa.Column(
+        "generation", sa.Integer, sa.ForeignKey("generation.number", deferrable=True, initially="DEFERRED"), nullable=False
+    )
+
+
+layer = sa.Table(
+    "layer",
+    metadata,
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("priority", sa.Integer, nullable=False, unique=True),
+    sa.Column("mode", sa.Text, nullable=False, server_default="overlay"),
+    sa.Column("title_zh", sa.Text, nullable=False),
+    sa.Column("title_en", sa.Text, nullable=False),
+)
+
+level = sa.Table(
+    "level",
+    metadata,
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("rank", sa.Integer, nullable=False, unique=True),
+    sa.Column("title_zh", sa.Text, nullable=False),
+    sa.Column("title_en", sa.Text, nullable=False),
+)
+
+generation = sa.Table(
+    "generation",
+    metadata,
+    sa.Column("number", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("published_at", Instant, nullable=False, unique=True),
+    sa.Column("effective_at", Instant, nullable=False),
+    sa.Column("correction", sa.Boolean, nullable=False, server_default=sa.false()),
+    sa.Column("reason", sa.Text),
+    sa.Column("actor", sa.Text, nullable=False),
+    sa.Column("summary", JSONB, nullable=False, server_default=sa.text("'{}'")),
+)
+
+grid = sa.Table(
+    "grid",
+    metadata,
+    sa.Column("uid", UUID, primary_key=True),
+    sa.Column("layer", sa.Text, sa.ForeignKey("layer.name"), nullable=False),
+    sa.Column("level", sa.Text, sa.ForeignKey("level.name"), nullable=False),
+    _generation(),
+)
+
+grid_shape = sa.Table(
+    "grid_shape",
+    metadata,
+    *_two_times(),
+    sa.Column("geom", Geometry("MULTIPOLYGON", srid=4326, spatial_index=False), nullable=False),
+    sa.Column("area_m2", sa.Double, nullable=False),
+    sa.Index("grid_shape_geom", "geom", postgresql_using="gist"),
+)
+
+grid_code = sa.Table(
+    "grid_code",
+    metadata,
+    *_two_times(),
+    sa.Column("code", Code, nullable=False),
+    sa.Column("profile", sa.Text, nullable=False),
+    sa.Index("grid_code_code", "code"),
+)
+
+grid_name = sa.Table("grid_name", metadata, *_two_times(), sa.Column("name", sa.Text, nullable=False))
+
+grid_parent = sa.Table(
+    "grid_parent",
+    metadata,
+    *_two_times(),
+    sa.Column("parent", UUID, sa.ForeignKey("grid.uid"), nullable=False),
+    sa.Column("ordinal", sa.SmallInteger, nullable=False, server_default="0"),
+    sa.Index("grid_parent_parent", "parent"),
+)
+
+lineage = sa.Table(
+    "lineage",
+    metadata,
+    sa.Column("id", sa.BigInteger, sa.Identity(always=True), primary_key=True),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("predecessor", UUID, sa.ForeignKey("grid.uid")),
+    sa.Column("successor", UUID, sa.ForeignKey("grid.uid")),
+    sa.Column("share", sa.Double),
+    _generation(),
+    sa.Index("lineage_predecessor", "predecessor"),
+    sa.Index("lineage_successor", "successor"),
+)
+
+voided_code = sa.Table(
+    "voided_code",
+    metadata,
+    sa.Column("id", sa.BigInteger, sa.Identity(always=True), primary_key=True),
+    sa.Column("code", Code, nullable=False),
+    sa.Column("grid", UUID, sa.ForeignKey("grid.uid"), nullable=False),
+    sa.Column("profile", sa.Text, nullable=False),
+    sa.Column("voided_at", Instant, nullable=False),
+    sa.Column("recorded_at", Instant, nullable=False),
+    _generation(),
+    sa.Index("voided_code_code", "code"),
+)
+
+household = sa.Table(
+    "household",
+    metadata,
+    sa.Column("id", UUID, primary_key=True),
+    sa.Column("external_id", sa.Text, unique=True),
+    sa.Column("geom", _point(), nullable=False),
+    sa.Column("households", sa.Integer, nullable=False),
+    sa.Column("address", sa.Text),
+    sa.Column("crs", sa.Text, nullable=False),
+    sa.Column("converter", sa.Text, nullable=False),
+    sa.Column("loaded_at", Instant, nullable=False),
+    sa.Index("household_geom", "geom", postgresql_using="gist"),
+)
+
+event = sa.Table(
+    "event",
+    metadata,
+    sa.Column("id", UUID, primary_key=True),
+    sa.Column("received_at", Instant, primary_key=True),
+    sa.Column("reported_at", Instant, nullable=False),
+    sa.Column("occurred_at", Instant, nullable=False),
+    sa.Column("channel", sa.Text, nullable=False),
+    sa.Column("external_id", sa.Text),
+    sa.Column("category", sa.Text),
+    sa.Column("category_scheme", sa.Text),
+    sa.Column("text", sa.Text),
+    sa.Column("address", sa.Text),
+    sa.Column("reporter", sa.Text),
+    sa.Column("accuracy_m", sa.Double),
+    sa.Column("raw", JSONB, nullable=False),
+    sa.Column("crs", sa.Text, nullable=False),
+    sa.Column("converter", sa.Text, nullable=False),
+    sa.Column("geom", _point()),
+    sa.Column("status", sa.Text, nullable=False, server_default="open"),
+    sa.Column("closed_at", Instant),
+    sa.Column("status_reason", sa.Text),
+    sa.Column("grid", UUID, sa.ForeignKey("grid.uid")),
+    sa.Column("method", sa.Text, nullable=False),
+    sa.Column("reason", sa.Text),
+    sa.Column("generation", sa.Integer, nullable=False),
+    sa.Column("actor", sa.Text, nullable=False),
+    sa.Index("event_received", "received_at", "id"),
+    sa.Index("event_occurred", "occurred_at", "id"),
+    sa.Index("event_grid", "grid", "received_at"),
+    sa.Index("event_geom", "geom", postgresql_using="gist"),
+    sa.Index("event_unassigned", "received_at", "id", postgresql_where=sa.text("grid IS NULL AND status = 'open'")),
+    postgresql_partition_by="RANGE (received_at)",
+)
+
+event_key = sa.Table(
+    "event_key",
+    metadata,
+    sa.Column("channel", sa.Text, primary_key=True),
+    sa.Column("key", sa.Text, primary_key=True),
+    sa.Column("event", UUID, nullable=False),
+    sa.Column("received_at", Instant, nullable=False),
+    sa.Column("body_hash", BYTEA, nullable=False),
+)
+
+assignment = sa.Table(
+    "assignment",
+    metadata,
+    sa.Column("id", UUID, primary_key=True),
+    sa.Column("event", UUID, nullable=False),
+    sa.Column("received_at", Instant, primary_key=True),
+    sa.Column("made_at", Instant, nullable=False),
+    sa.Column("cause", sa.Text, nullable=False),
+    sa.Column("at", Instant, nullable=False),
+    sa.Column("known_at", Instant, nullable=False),
+    sa.Column("generation", sa.Integer, nullable=False),
+    sa.Column("kernel", sa.Text, nullable=False),
+    sa.Column("converter", sa.Text, nullable=False),
+    sa.Column("grid", UUID, sa.ForeignKey("grid.uid")),
+    sa.Column("method", sa.Text, nullable=False),
+    sa.Column("reason", sa.Text),
+    sa.Column("lon", sa.Double),
+    sa.Column("lat", sa.Double),
+    sa.Column("answer", JSONB, nullable=False),
+    sa.Column("actor", sa.Text, nullable=False),
+    sa.ForeignKeyConstraint(["event", "received_at"], ["event.id", "event.received_at"]),
+    sa.Index("assignment_event", "event", "id"),
+    postgresql_partition_by="RANGE (received_at)",
+)
+
+audit = sa.Table(
+    "audit",
+    metadata,
+    sa.Column("id", sa.BigInteger, sa.Identity(always=True), primary_key=True),
+    sa.Column("made_at", Instant, nullable=False, server_default=sa.text("clock_timestamp()")),
+    sa.Column("actor", sa.Text, nullable=False),
+    sa.Column("role", sa.Text, nullable=False),
+    sa.Column("action", sa.Text, nullable=False),
+    sa.Column("subject", sa.Text, nullable=False),
+    sa.Column("detail", JSONB, nullable=False, server_default=sa.text("'{}'")),
+    sa.Index("audit_subject", "subject", "id"),
+)

@@ -1,0 +1,1 @@
+"""Frozen history of the store: a revision never reads a living file."""
