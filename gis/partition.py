@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -52,7 +53,7 @@ class Partition:
             raise GeometryInvalid("codes, names and geometry differ in length")
         keys = [code.encode() for code in self.codes]
         order = sorted(range(len(keys)), key=keys.__getitem__)
-        repeated = [self.codes[b] for a, b in zip(order, order[1:], strict=False) if keys[a] == keys[b]]
+        repeated = [self.codes[b] for a, b in itertools.pairwise(order) if keys[a] == keys[b]]
         if repeated:
             raise CodeInvalid(f"code {repeated[0]} stands twice in layer {self.layer}", place=repeated[0])
         geometry = np.empty(len(order), dtype=object)
@@ -80,7 +81,8 @@ class Unit:
     name: str
     layer: str
     level: str
-    parent: str | None  # uid
+    parent: str | None = None  # uid of the grid above
+    further_parents: tuple[str, ...] = ()  # a dedicated grid may lie over several
 
 
 @dataclass(frozen=True)
@@ -100,6 +102,25 @@ class Boundaries:
     def by_code(self) -> dict[str, Unit]:
         """Code -> Unit; codes are unique over all layers at any instant."""
         return {unit.code: unit for unit in self.units.values()}
+
+    @cached_property
+    def shapes(self) -> dict[str, Any]:
+        """Uid -> polygon."""
+        by_code = self.by_code
+        return {
+            by_code[code].uid: shape
+            for partition in self.partitions
+            for code, shape in zip(partition.codes, partition.geometry, strict=True)
+        }
+
+    def partition(self, layer: str, level: str) -> Partition | None:
+        """The partition of a layer and level, if it has grids."""
+        return next((p for p in self.partitions if (p.layer, p.level) == (layer, level)), None)
+
+    def above(self, level: str) -> Partition | None:
+        """The partition on the next wider level present: where the parents of this level's grids are looked for."""
+        wider = [p for p in self.partitions if p.layer == "general" and LEVELS.index(p.level) < LEVELS.index(level)]
+        return max(wider, key=lambda p: LEVELS.index(p.level), default=None)
 
     def assignable(self) -> tuple[Partition, ...]:
         """The partitions that reports are assigned to: of each layer its narrowest level, by priority then layer name."""
@@ -123,7 +144,9 @@ class Boundaries:
             unit = self.units.get(unit.parent) if unit.parent else None
 
 
-def partition_of(codes: Sequence[str], geometry: Sequence[Any], layer: str = "general", level: str = "grid") -> Partition:
+def partition_of(
+    codes: Sequence[str], geometry: Sequence[Any], layer: str = "general", level: str = "grid"
+) -> Partition:
     """A Partition from plain sequences, for files and tests."""
     array = np.empty(len(geometry), dtype=object)
     array[:] = list(geometry)

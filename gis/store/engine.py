@@ -104,7 +104,8 @@ def revision(connection: sa.Connection) -> str | None:
     """The revision the store is at; None before the first migration."""
     if connection.scalar(sa.text("SELECT to_regclass('gridbeat.alembic_version')")) is None:
         return None
-    return connection.scalar(sa.text("SELECT version_num FROM gridbeat.alembic_version"))
+    found: str | None = connection.scalar(sa.text("SELECT version_num FROM gridbeat.alembic_version"))
+    return found
 
 
 def newest_revision() -> str:

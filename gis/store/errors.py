@@ -27,7 +27,9 @@ def translated(error: sa.exc.SQLAlchemyError | psycopg.Error) -> GridError:
     if isinstance(cause, psycopg.errors.IntegrityError):
         constraint = cause.diag.constraint_name or "unnamed"
         if constraint == "generation_order":
-            return GenerationOrder("the generation would take effect before the newest published one", place="effective_at")
+            return GenerationOrder(
+                "the generation would take effect before the newest published one", place="effective_at"
+            )
         return StoreRefused(f"the store refused this: it would break {constraint}", place=constraint)
     if isinstance(cause, psycopg.errors.DataError):
         return StoreRefused("the store refused a value", place=cause.diag.column_name or "value")

@@ -23,13 +23,21 @@ def _two_times(reference: str = "grid") -> list[sa.Column[object]]:
         sa.Column(reference, UUID, sa.ForeignKey("grid.uid"), nullable=False),
         sa.Column("valid", TSTZRANGE, nullable=False),
         sa.Column("recorded", TSTZRANGE, nullable=False),
-        sa.Column("generation", sa.Integer, sa.ForeignKey("generation.number", deferrable=True, initially="DEFERRED"), nullable=False),
+        sa.Column(
+            "generation",
+            sa.Integer,
+            sa.ForeignKey("generation.number", deferrable=True, initially="DEFERRED"),
+            nullable=False,
+        ),
     ]
 
 
 def _generation() -> sa.Column[int]:
     return sa.Column(
-        "generation", sa.Integer, sa.ForeignKey("generation.number", deferrable=True, initially="DEFERRED"), nullable=False
+        "generation",
+        sa.Integer,
+        sa.ForeignKey("generation.number", deferrable=True, initially="DEFERRED"),
+        nullable=False,
     )
 
 

@@ -120,7 +120,7 @@ CREATE INDEX grid_parent_parent ON grid_parent (parent);
 
 CREATE TABLE lineage (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-    kind text NOT NULL CHECK (kind IN ('split', 'merge', 'redistribute', 'reshape', 'rename', 'recode', 'reparent', 'retire', 'create')),
+    kind text NOT NULL CHECK (kind IN ('split', 'merge', 'redistribute', 'reshape', 'rename', 'recode', 'reparent', 'retire', 'successor', 'create')),
     predecessor uuid REFERENCES grid,
     successor uuid REFERENCES grid,
     share double precision CHECK (share > 0 AND share <= 1.000001),

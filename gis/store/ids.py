@@ -1,0 +1,28 @@
+"""UUIDv7 (RFC 9562): ids that sort by time, so that an event's id tells its month."""
+
+from __future__ import annotations
+
+import os
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def milliseconds(at: datetime) -> int:
+    """Whole milliseconds since 1970, as a UUIDv7 carries them."""
+    return (at - EPOCH) // timedelta(milliseconds=1)
+
+
+def uuid7(at: datetime) -> UUID:
+    """A new UUIDv7 whose timestamp is `at` to the millisecond."""
+    random = int.from_bytes(os.urandom(10))
+    value = (milliseconds(at) & 0xFFFF_FFFF_FFFF) << 80 | random
+    value = value & ~(0xF << 76) | 0x7 << 76
+    value = value & ~(0x3 << 62) | 0x2 << 62
+    return UUID(int=value)
+
+
+def made_at(uid: UUID) -> datetime:
+    """The millisecond in which a UUIDv7 was made; other versions give a meaningless instant."""
+    return EPOCH + timedelta(milliseconds=uid.int >> 80)
