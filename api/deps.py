@@ -1,0 +1,188 @@
+"""What routes ask for: a transaction, the caller, a moment, a checked body."""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import AsyncIterator, Callable, Iterator
+from datetime import datetime
+from typing import Annotated, Any
+
+import orjson
+import sqlalchemy as sa
+from fastapi import Depends, Query, Request
+from fastapi.dependencies.models import Dependant
+
+from api.settings import Caller, Settings
+from data.intake import Policy
+from data.report import parse_time
+from gis.errors import BodyTooLarge, BodyUnreadable, KeyMissing, ParameterInvalid, RoleTooLow
+from gis.store.boundaries import Moment
+from gis.store.live import Live
+
+
+def settings(request: Request) -> Settings:
+    """The settings the application was made with."""
+    found: Settings = request.app.state.settings
+    return found
+
+
+def live(request: Request) -> Live:
+    """The process's boundaries."""
+    found: Live = request.app.state.live
+    return found
+
+
+def policy(given: Annotated[Settings, Depends(settings)]) -> Policy:
+    """How places near a border or outside are answered here."""
+    return Policy(given.nearest_tolerance_m, given.candidates_within_m)
+
+
+def _connection(request: Request) -> Iterator[sa.Connection]:
+    """One transaction: committed before the answer is sent, rolled back on any error."""
+    with request.app.state.engine.begin() as connection:
+        yield connection
+
+
+#: `scope="function"`: with FastAPI's default the commit would follow the answer, and a failed one could not change it.
+Connection = Annotated[sa.Connection, Depends(_connection, scope="function")]
+LiveBoundaries = Annotated[Live, Depends(live)]
+PolicyInForce = Annotated[Policy, Depends(policy)]
+SettingsInForce = Annotated[Settings, Depends(settings)]
+
+
+def _sent_key(request: Request) -> str | None:
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    return token.strip() if scheme.lower() == "bearer" and token else request.headers.get("x-api-key")
+
+
+def caller(request: Request) -> Caller:
+    """Who calls, by `Authorization: Bearer` or `X-API-Key`; without a key the anonymous role. KeyMissing for an unknown key."""
+    given = settings(request)
+    sent = _sent_key(request)
+    if sent is None:
+        return Caller("anonymous", given.anonymous_role)
+    for key, known in given.callers.items():
+        if hmac.compare_digest(key.encode(), sent.encode()):
+            return known
+    raise KeyMissing("this API key is not known")
+
+
+def at_least(role: str) -> Callable[[Request], Caller]:
+    """A dependency that gives the caller if the role suffices; KeyMissing without a key, RoleTooLow with too low a one."""
+
+    def check(request: Request) -> Caller:
+        found = caller(request)
+        if found.may(role):
+            return found
+        if found.actor == "anonymous":
+            raise KeyMissing(f"this needs an API key with the role {role} or above")
+        raise RoleTooLow(f"this needs the role {role} or above; the key has {found.role}")
+
+    return check
+
+
+Viewer = Annotated[Caller, Depends(at_least("viewer"))]
+Member = Annotated[Caller, Depends(at_least("member"))]
+Dispatcher = Annotated[Caller, Depends(at_least("dispatcher"))]
+
+
+def _names(dependant: Dependant) -> set[str]:
+    own = {param.alias for param in dependant.query_params}
+    return own.union(*(_names(inner) for inner in dependant.dependencies))
+
+
+def known_parameters(request: Request) -> None:
+    """ParameterInvalid for a query parameter that the route does not have, or one that comes twice."""
+    known = _names(request.scope["route"].dependant)
+    sent = [name for name, _ in request.query_params.multi_items()]
+    for name in sent:
+        if name not in known:
+            raise ParameterInvalid(
+                f"unknown parameter {name}; known are {', '.join(sorted(known)) or 'none'}", place=name
+            )
+        if sent.count(name) > 1:
+            raise ParameterInvalid(f"parameter {name} comes more than once", place=name)
+
+
+def moment(
+    connection: Connection,
+    boundaries: LiveBoundaries,
+    at: Annotated[str | None, Query(description="true in the world at; RFC 3339 with offset")] = None,
+    known_at: Annotated[str | None, Query(description="as the system knew it at; RFC 3339 with offset")] = None,
+) -> Moment:
+    """The moment a read is about: `at` and `known_at`, each now when left out."""
+    now = boundaries.now(connection)
+    return Moment(instant(at, "at") or now.at, instant(known_at, "known_at") or now.known_at)
+
+
+AtMoment = Annotated[Moment, Depends(moment, scope="function")]
+
+
+def instant(value: str | None, name: str) -> datetime | None:
+    """A time parameter; a `+` that was not percent-encoded arrives as a blank and is forgiven."""
+    if value is None:
+        return None
+    return parse_time(value.replace(" ", "+") if "T" in value else value, name)
+
+
+def bounding_box(
+    bbox: Annotated[str | None, Query(description="west,south,east,north in degrees, WGS 84")] = None,
+) -> tuple[float, float, float, float] | None:
+    """The four numbers of `bbox`; ParameterInvalid when they are no box."""
+    if bbox is None:
+        return None
+    try:
+        west, south, east, north = (float(part) for part in bbox.split(","))
+    except ValueError:
+        raise ParameterInvalid("bbox is west,south,east,north in degrees", place="bbox") from None
+    if not (-180 <= west <= east <= 180 and -90 <= south <= north <= 90):
+        raise ParameterInvalid(
+            "bbox is west,south,east,north in degrees, west <= east and south <= north", place="bbox"
+        )
+    return west, south, east, north
+
+
+BBox = Annotated[tuple[float, float, float, float] | None, Depends(bounding_box)]
+
+
+async def read_body(request: Request, longest: int) -> bytes:
+    """The body, BodyTooLarge as soon as it is longer than `longest` bytes."""
+    told = request.headers.get("content-length", "0")
+    if told.isdigit() and int(told) > longest:
+        raise BodyTooLarge(f"the body has {told} bytes; at most {longest} are taken", limit=longest)
+    chunks: list[bytes] = []
+    size = 0
+    stream: AsyncIterator[bytes] = request.stream()
+    async for chunk in stream:
+        size += len(chunk)
+        if size > longest:
+            raise BodyTooLarge(f"the body is longer than {longest} bytes", limit=longest)
+        chunks.append(chunk)
+    return b"".join(chunks)
+
+
+def parse_object(body: bytes) -> dict[str, Any]:
+    """The JSON object a body is; BodyUnreadable with the place of the fault."""
+    try:
+        value = orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        raise BodyUnreadable(
+            f"the body is not JSON: {error}", place=f"line {error.lineno} column {error.colno}"
+        ) from error
+    if not isinstance(value, dict):
+        raise BodyUnreadable("the body is not a JSON object", place="body")
+    return value
+
+
+async def json_object(request: Request) -> dict[str, Any]:
+    """The JSON object of a small body."""
+    return parse_object(await read_body(request, settings(request).max_body_bytes))
+
+
+async def bulk_body(request: Request) -> bytes:
+    """The bytes of a large body."""
+    return await read_body(request, settings(request).max_batch_bytes)
+
+
+JsonObject = Annotated[dict[str, Any], Depends(json_object)]
+BulkBody = Annotated[bytes, Depends(bulk_body)]

@@ -1,0 +1,73 @@
+"""Settings: everything the environment decides, read once in `create_app`; each variable is explained in docs/operations.md."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from gis.errors import ParameterInvalid
+
+#: From least to most; a role may do what those before it may.
+ROLES = ("viewer", "member", "dispatcher", "planner", "supervisor", "admin")
+
+#: The key `gridbeat demo` serves with. It is public, so it is refused everywhere else.
+DEMO_KEY = "gridbeat-demo-key"
+
+
+@dataclass(frozen=True)
+class Caller:
+    """Who calls: the actor that writes are stored under, and the role."""
+
+    actor: str
+    role: str
+
+    def may(self, role: str) -> bool:
+        """Whether this caller's role is at least `role`."""
+        return self.role in ROLES and ROLES.index(self.role) >= ROLES.index(role)
+
+
+class Settings(BaseSettings):
+    """One frozen set of settings, prefix GRIDBEAT_."""
+
+    model_config = SettingsConfigDict(env_prefix="GRIDBEAT_", frozen=True, extra="ignore")
+
+    database_url: str | None = None
+    home: Path | None = None
+    api_keys: str = ""
+    anonymous_role: Literal["viewer", "none"] = "viewer"
+    demo: bool = False
+    nearest_tolerance_m: Annotated[float, Field(ge=0, le=1_000)] = 10.0
+    candidates_within_m: Annotated[float, Field(ge=0, le=1_000)] = 50.0
+    max_body_bytes: Annotated[int, Field(ge=1_024)] = 1_048_576
+    max_batch_bytes: Annotated[int, Field(ge=1_024)] = 67_108_864
+    pool_size: Annotated[int, Field(ge=1, le=200)] = 10
+    states_kept: Annotated[int, Field(ge=1, le=100)] = 6
+    timezone: str = "Asia/Shanghai"
+    language: Literal["zh", "en"] = "zh"
+
+    @field_validator("api_keys")
+    @classmethod
+    def _keys_are_triples(cls, value: str) -> str:
+        for entry in filter(None, (part.strip() for part in value.split(","))):
+            key, actor, role = (*entry.split(":"), "", "")[:3]
+            if not key or not actor or role not in ROLES or entry.count(":") != 2:
+                raise ValueError(f"each of GRIDBEAT_API_KEYS is key:actor:role with a role of {', '.join(ROLES)}")
+        return value
+
+    @cached_property
+    def callers(self) -> dict[str, Caller]:
+        """Key -> caller. ParameterInvalid when the demo's key is in use outside the demo."""
+        triples = [entry.strip().split(":") for entry in self.api_keys.split(",") if entry.strip()]
+        callers = {key: Caller(actor, role) for key, actor, role in triples}
+        if self.demo:
+            callers.setdefault(DEMO_KEY, Caller("demo", "admin"))
+        elif DEMO_KEY in callers:
+            raise ParameterInvalid(
+                "the demo's key is public: choose another for GRIDBEAT_API_KEYS", place="GRIDBEAT_API_KEYS"
+            )
+        return callers

@@ -1,0 +1,147 @@
+"""Intake: checked reports in, stored events with their assignment and receipt out; the same path for one and for many."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from uuid import UUID
+
+import sqlalchemy as sa
+
+from data.report import Report
+from gis.assignment import Assignment
+from gis.crs import CONVERTER
+from gis.errors import GridError, KeyReused
+from gis.locate import KERNEL
+from gis.store import events
+from gis.store.boundaries import Moment
+from gis.store.ids import uuid7
+from gis.store.live import Live, State
+
+
+@dataclass(frozen=True)
+class Policy:
+    """How places near a border or outside are answered; distances in metres."""
+
+    tolerance_m: float = 10.0
+    candidates_within_m: float = 50.0
+
+    def within_m(self, accuracy_m: float | None) -> float:
+        """How far candidates are looked for: as configured, or as far as the device's doubt, at most a kilometre."""
+        return max(self.candidates_within_m, min(accuracy_m or 0.0, 1_000.0))
+
+
+@dataclass(frozen=True)
+class Submission:
+    """A report and, if the caller gave one, its Idempotency-Key."""
+
+    report: Report
+    idempotency_key: str | None = None
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """The names under which the same report may come again within its channel."""
+        own = f"id:{self.report.external_id}" if self.report.external_id else None
+        sent = f"key:{self.idempotency_key}" if self.idempotency_key else None
+        return tuple(key for key in (sent, own) if key)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one report: stored now, known already (`repeated`), or refused."""
+
+    event: UUID | None
+    assignment: Assignment | None = None
+    repeated: bool = False
+    error: GridError | None = None
+
+
+def accept(
+    connection: sa.Connection,
+    live: Live,
+    submissions: Sequence[Submission],
+    *,
+    actor: str,
+    policy: Policy | None = None,
+) -> list[Outcome]:
+    """Every submission is stored once, with its receipt, when the caller's transaction commits; one Outcome each, in order.
+
+    The boundary in force at `received_at` decides: no generation can be published between that instant and the commit.
+    A key that is known answers with its event (same body) or KeyReused (another body).
+    """
+    admission = events.admit(connection)
+    moment = Moment(admission.received_at, admission.received_at)
+    state = live.state(connection, moment, newest=admission.newest)
+    events.ensure_month(connection, admission.received_at)
+    assignments = [assign(state, submission.report, policy or Policy()) for submission in submissions]
+    fresh = [
+        _new_event(submission, assignment, state, admission, actor)
+        for submission, assignment in zip(submissions, assignments, strict=True)
+    ]
+    claims = events.claim_keys(connection, fresh)
+    events.store_events(connection, [event for i, event in enumerate(fresh) if i not in claims])
+    return [_outcome(event, assignments[i], claims.get(i)) for i, event in enumerate(fresh)]
+
+
+def assign(state: State, report: Report, policy: Policy) -> Assignment:
+    """Whose the report's place is; a report with an address alone waits in the queue until somebody says."""
+    if report.lon is None or report.lat is None:
+        nowhere = state.index.one(float("nan"), float("nan"))
+        return replace(nowhere, reason="address-only")
+    return state.index.one(
+        report.lon, report.lat, tolerance_m=policy.tolerance_m, candidates_within_m=policy.within_m(report.accuracy_m)
+    )
+
+
+def _new_event(
+    submission: Submission, assignment: Assignment, state: State, admission: events.Admission, actor: str
+) -> events.NewEvent:
+    report = submission.report
+    reported_at = report.reported_at or admission.received_at
+    winner = state.boundaries.by_code[assignment.grid].uid if assignment.grid is not None else None
+    return events.NewEvent(
+        id=uuid7(admission.received_at),
+        received_at=admission.received_at,
+        reported_at=reported_at,
+        occurred_at=report.occurred_at or reported_at,
+        channel=report.channel,
+        external_id=report.external_id,
+        category=report.category,
+        category_scheme=report.category_scheme,
+        text=report.text,
+        address=report.address,
+        reporter=report.reporter,
+        accuracy_m=report.accuracy_m,
+        raw=report.raw,
+        crs=report.datum.name,
+        converter=CONVERTER,
+        lon=report.lon,
+        lat=report.lat,
+        status=report.status,
+        closed_at=report.closed_at,
+        grid=winner,
+        method=assignment.method,
+        reason=assignment.reason,
+        generation=assignment.generation,
+        actor=actor,
+        answer=assignment.as_json(),
+        kernel=KERNEL,
+        body_hash=report.body_hash,
+        keys=submission.keys,
+    )
+
+
+def _outcome(event: events.NewEvent, assignment: Assignment, claim: events.Claim | None) -> Outcome:
+    if claim is None:
+        return Outcome(event.id, assignment)
+    if claim.same_body:
+        return Outcome(claim.event, repeated=True)
+    name = "its Idempotency-Key or its external_id"
+    return Outcome(
+        None,
+        error=KeyReused(
+            f"channel {event.channel} has stored another report under {name}",
+            place="external_id",
+            event=str(claim.event),
+        ),
+    )

@@ -1,0 +1,333 @@
+"""Events: how reports are stored with their receipts, once each, and read back."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import sqlalchemy as sa
+
+from gis.errors import EventUnknown
+from gis.store.audit import as_json
+from gis.store.generations import GENERATION_LOCK
+from gis.store.ids import made_at, uuid7
+
+
+@dataclass(frozen=True)
+class Admission:
+    """An open intake: the instant it happened, and the newest generation, which cannot change until it commits."""
+
+    received_at: datetime
+    newest: int
+
+
+@dataclass
+class NewEvent:
+    """An event about to be stored with its first receipt; `keys` are those under which it may come again."""
+
+    id: UUID
+    received_at: datetime
+    reported_at: datetime
+    occurred_at: datetime
+    channel: str
+    external_id: str | None
+    category: str | None
+    category_scheme: str | None
+    text: str | None
+    address: str | None
+    reporter: str | None
+    accuracy_m: float | None
+    raw: dict[str, Any]
+    crs: str
+    converter: str
+    lon: float | None
+    lat: float | None
+    status: str
+    closed_at: datetime | None
+    grid: str | None  # uid
+    method: str
+    reason: str | None
+    generation: int
+    actor: str
+    answer: dict[str, Any]
+    kernel: str
+    body_hash: bytes
+    keys: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Claim:
+    """What became of a key: the event that holds it, and whether its body was the same."""
+
+    event: UUID
+    received_at: datetime
+    same_body: bool
+
+
+ENTER = sa.text("SELECT pg_advisory_xact_lock_shared(:key)")
+#: A statement of its own: its snapshot must be taken after the lock was.
+ADMIT = sa.text("SELECT clock_timestamp() AS received_at, (SELECT coalesce(max(number), 0) FROM generation) AS newest")
+
+
+def admit(connection: sa.Connection) -> Admission:
+    """From here until the transaction ends no generation is published; the instant of reception is taken."""
+    connection.execute(ENTER, {"key": GENERATION_LOCK})
+    row = connection.execute(ADMIT).one()
+    return Admission(row.received_at, row.newest)
+
+
+ENSURE_MONTH = sa.text("SELECT ensure_month(:instant)")
+MONTH_EXISTS = sa.text(
+    "SELECT to_regclass('event_' || to_char(CAST(:instant AS timestamptz) AT TIME ZONE 'UTC', 'YYYY_MM')) IS NOT NULL"
+)
+
+
+def ensure_month(connection: sa.Connection, instant: datetime) -> None:
+    """The month of `instant` can be stored into afterwards."""
+    if not connection.execute(MONTH_EXISTS, {"instant": instant}).scalar_one():
+        connection.execute(ENSURE_MONTH, {"instant": instant})
+
+
+CLAIM = sa.text("""
+    INSERT INTO event_key (channel, key, event, received_at, body_hash)
+    SELECT * FROM unnest(CAST(:channels AS text[]), CAST(:keys AS text[]), CAST(:events AS uuid[]),
+                         CAST(:times AS timestamptz[]), CAST(:hashes AS bytea[]))
+    ON CONFLICT DO NOTHING RETURNING channel, key
+""")
+HELD = sa.text("""
+    SELECT k.channel, k.key, k.event, k.received_at, k.body_hash FROM event_key k
+    JOIN unnest(CAST(:channels AS text[]), CAST(:keys AS text[])) AS asked (channel, key) USING (channel, key)
+""")
+
+
+def claim_keys(connection: sa.Connection, events: Sequence[NewEvent]) -> dict[int, Claim]:
+    """Position in `events` -> who holds its key already, in the store or earlier in `events`; the others hold theirs now.
+
+    Waits for a concurrent transaction that is storing the same key. When one key of an event is held by another, its other
+    keys lead to that one too (same body) or are let go (another body).
+    """
+    first: dict[tuple[str, str], int] = {}
+    for position, event in enumerate(events):
+        for key in event.keys:
+            first.setdefault((event.channel, key), position)
+    if not first:
+        return {}
+    held = _claim(connection, events, first)
+    claims = {
+        position: claim
+        for position, event in enumerate(events)
+        if (claim := _claim_of(event, position, events, first, held)) is not None
+    }
+    _settle(connection, events, claims, set(first) - set(held))
+    return claims
+
+
+def _claim(
+    connection: sa.Connection, events: Sequence[NewEvent], first: dict[tuple[str, str], int]
+) -> dict[tuple[str, str], Any]:
+    """Insert the keys in one order everywhere, so that two batches cannot wait for each other; return those held by others."""
+    names = sorted(first)
+    values = {
+        "channels": [channel for channel, _ in names],
+        "keys": [key for _, key in names],
+        "events": [events[first[name]].id for name in names],
+        "times": [events[first[name]].received_at for name in names],
+        "hashes": [events[first[name]].body_hash for name in names],
+    }
+    ours = {(row.channel, row.key) for row in connection.execute(CLAIM, values)}
+    others = [name for name in names if name not in ours]
+    if not others:
+        return {}
+    asked = {"channels": [channel for channel, _ in others], "keys": [key for _, key in others]}
+    return {(row.channel, row.key): row for row in connection.execute(HELD, asked)}
+
+
+def _claim_of(
+    event: NewEvent,
+    position: int,
+    events: Sequence[NewEvent],
+    first: dict[tuple[str, str], int],
+    held: dict[tuple[str, str], Any],
+) -> Claim | None:
+    for key in event.keys:
+        name = (event.channel, key)
+        if name in held:
+            row = held[name]
+            return Claim(row.event, row.received_at, bytes(row.body_hash) == event.body_hash)
+        if first[name] != position:
+            earlier = events[first[name]]
+            return Claim(earlier.id, earlier.received_at, earlier.body_hash == event.body_hash)
+    return None
+
+
+def _settle(
+    connection: sa.Connection, events: Sequence[NewEvent], claims: dict[int, Claim], ours: set[tuple[str, str]]
+) -> None:
+    """Keys that came new beside a known one: lead to the known event, or are let go."""
+    for position, claim in claims.items():
+        event = events[position]
+        for key in event.keys:
+            if (event.channel, key) not in ours:
+                continue
+            where = {"channel": event.channel, "key": key, "ours": event.id}
+            if claim.same_body:
+                connection.execute(
+                    sa.text(
+                        "UPDATE event_key SET event = :event, received_at = :received_at "
+                        "WHERE channel = :channel AND key = :key AND event = :ours"
+                    ),
+                    where | {"event": claim.event, "received_at": claim.received_at},
+                )
+            else:
+                connection.execute(
+                    sa.text("DELETE FROM event_key WHERE channel = :channel AND key = :key AND event = :ours"), where
+                )
+
+
+COPY_EVENTS = (
+    "COPY event (id, received_at, reported_at, occurred_at, channel, external_id, category, category_scheme, text, address, "
+    "reporter, accuracy_m, raw, crs, converter, geom, status, closed_at, grid, method, reason, generation, actor) FROM STDIN"
+)
+COPY_RECEIPTS = (
+    "COPY assignment (id, event, received_at, made_at, cause, at, known_at, generation, kernel, converter, grid, method, reason, "
+    "lon, lat, answer, actor) FROM STDIN"
+)
+
+
+def store_events(connection: sa.Connection, events: Sequence[NewEvent], cause: str = "received") -> None:
+    """The events and their first receipts are in the caller's transaction; COPY, for one as for many."""
+    cursor = connection.connection.cursor()
+    with cursor.copy(COPY_EVENTS) as copy:
+        for event in events:
+            copy.write_row(_event_row(event))
+    with cursor.copy(COPY_RECEIPTS) as copy:
+        for event in events:
+            copy.write_row(_receipt_row(event, cause))
+
+
+def _event_row(event: NewEvent) -> tuple[Any, ...]:
+    point = None if event.lon is None else f"SRID=4326;POINT({event.lon!r} {event.lat!r})"
+    return (
+        event.id, event.received_at, event.reported_at, event.occurred_at, event.channel, event.external_id, event.category,
+        event.category_scheme, event.text, event.address, event.reporter, event.accuracy_m, as_json(event.raw), event.crs,
+        event.converter, point, event.status, event.closed_at, event.grid, event.method, event.reason, event.generation,
+        event.actor,
+    )  # fmt: skip
+
+
+def _receipt_row(event: NewEvent, cause: str) -> tuple[Any, ...]:
+    return (
+        uuid7(event.received_at), event.id, event.received_at, event.received_at, cause, event.received_at, event.received_at,
+        event.generation, event.kernel, event.converter, event.grid, event.method, event.reason, event.lon, event.lat,
+        as_json(event.answer), event.actor,
+    )  # fmt: skip
+
+
+EVENT_COLUMNS = """
+    SELECT e.id, e.received_at, e.reported_at, e.occurred_at, e.channel, e.external_id, e.category, e.category_scheme, e.text,
+           e.address, e.reporter, e.accuracy_m, e.crs, e.raw, e.status, e.closed_at, e.status_reason, e.method, e.reason,
+           e.generation, ST_X(e.geom) AS lon, ST_Y(e.geom) AS lat, a.answer, a.cause
+    FROM event e
+    JOIN LATERAL (
+        SELECT answer, cause FROM assignment a WHERE a.event = e.id AND a.received_at = e.received_at ORDER BY a.id DESC LIMIT 1
+    ) a ON true
+"""
+ONE_EVENT = sa.text(EVENT_COLUMNS + "WHERE e.id = :id AND e.received_at >= :from AND e.received_at < :until")
+
+
+def _when(event: UUID) -> dict[str, datetime]:
+    """The millisecond an id was made in: leads to the month without asking all."""
+    instant = made_at(event)
+    return {"from": instant, "until": instant + timedelta(milliseconds=1)}
+
+
+def read_event(connection: sa.Connection, event: UUID) -> dict[str, Any]:
+    """One event with its newest assignment; EventUnknown when there is none."""
+    try:
+        row = connection.execute(ONE_EVENT, {"id": event, **_when(event)}).first()
+    except OverflowError:  # an id whose timestamp is beyond the calendar
+        row = None
+    if row is None:
+        raise EventUnknown(f"no event has the id {event}", place=str(event))
+    return dict(row._mapping)
+
+
+@dataclass(frozen=True)
+class EventFilter:
+    """What a list of events is narrowed by; None does not narrow. Times are of `occurred_at`, half-open."""
+
+    bbox: tuple[float, float, float, float] | None = None
+    begin: datetime | None = None
+    end: datetime | None = None
+    grid: str | None = None
+    layer: str | None = None
+    category: str | None = None
+    channel: str | None = None
+    status: str | None = None
+    unassigned: bool = False
+    limit: int = 100
+    before: tuple[datetime, UUID] | None = None
+    extra: dict[str, Any] = field(default_factory=dict)
+
+
+#: Each condition stands alone, so that the planner sees only those that were asked for.
+CONDITIONS = {
+    "bbox": "e.geom && ST_MakeEnvelope(:west, :south, :east, :north, 4326)",
+    "begin": "e.occurred_at >= :begin",
+    "end": "e.occurred_at < :end",
+    "grid": "e.grid = ANY(CAST(:grid_uids AS uuid[]))",
+    "layer": "EXISTS (SELECT 1 FROM grid g WHERE g.uid = e.grid AND g.layer = :layer)",
+    "category": "e.category = :category",
+    "channel": "e.channel = :channel",
+    "status": "e.status = :status",
+    "unassigned": "e.grid IS NULL AND e.status = 'open'",
+    "before": "(e.received_at, e.id) < (:before_at, :before_id)",
+}
+
+
+def _conditions(wanted: EventFilter) -> tuple[str, dict[str, Any]]:
+    asked = {name: value for name, value in vars(wanted).items() if name in CONDITIONS and value not in (None, False)}
+    values = {"limit": wanted.limit} | {name: value for name, value in asked.items() if name not in {"bbox", "before"}}
+    if wanted.bbox:
+        values |= dict(zip(("west", "south", "east", "north"), wanted.bbox, strict=True))
+    if wanted.before:
+        values |= {"before_at": wanted.before[0], "before_id": wanted.before[1]}
+    where = " AND ".join(CONDITIONS[name] for name in asked)
+    return (f"WHERE {where} " if where else ""), values
+
+
+def list_events(connection: sa.Connection, wanted: EventFilter) -> list[dict[str, Any]]:
+    """One page of events, newest received first. `grid` is a code, of any time, or a uid."""
+    where, values = _conditions(wanted)
+    if wanted.grid is not None:
+        values["grid_uids"] = _uids_of(connection, wanted.grid)
+    statement = EVENT_COLUMNS + where + "ORDER BY e.received_at DESC, e.id DESC LIMIT :limit"
+    return [dict(row._mapping) for row in connection.execute(sa.text(statement), values)]
+
+
+def _uids_of(connection: sa.Connection, name: str) -> list[str]:
+    rows = connection.execute(
+        sa.text("SELECT DISTINCT grid::text FROM grid_code WHERE code = :name OR grid::text = :name"), {"name": name}
+    )
+    return list(rows.scalars())
+
+
+RECEIPTS = sa.text("""
+    SELECT id, made_at, cause, at, known_at, generation, kernel, converter, method, reason, lon, lat, answer, actor
+    FROM assignment WHERE event = :id AND received_at >= :from AND received_at < :until ORDER BY id
+""")
+
+
+def receipts(connection: sa.Connection, event: UUID) -> list[dict[str, Any]]:
+    """All receipts of an event, oldest first; EventUnknown when there is no such event."""
+    read_event(connection, event)
+    return [dict(row._mapping) for row in connection.execute(RECEIPTS, {"id": event, **_when(event)})]
+
+
+def count_by_grid(connection: sa.Connection) -> dict[str | None, int]:
+    """Number of events by the uid of their grid; None counts those without one."""
+    rows = connection.execute(sa.text("SELECT grid::text AS grid, count(*) AS n FROM event GROUP BY grid"))
+    return {row.grid: row.n for row in rows}

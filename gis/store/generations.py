@@ -1,0 +1,306 @@
+"""Generations: the line of published states, and the one way to add to it.
+
+    publish:  read before -> `gis.supersede` says what changes -> lock -> close and open facts -> receipts of it -> commit
+
+While a publication writes, it holds GENERATION_LOCK; every intake holds the same lock shared from the moment it takes its
+`received_at` until it commits. So a report received after `effective_at` is never answered by the old boundary, and one
+received before is never caught half way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+import shapely
+import sqlalchemy as sa
+
+from gis.crs import area_m2
+from gis.errors import GenerationOrder, StateConflict
+from gis.partition import Boundaries
+from gis.store import audit
+from gis.store.boundaries import Moment, read_boundaries
+from gis.store.ids import uuid7
+from gis.supersede import Incoming, Supersession, compare, receive_all
+
+#: Key of the advisory lock that orders publications and intakes.
+GENERATION_LOCK = 0x6772_6964
+
+
+@dataclass(frozen=True)
+class Generation:
+    """One published state of all boundaries."""
+
+    number: int
+    published_at: datetime
+    effective_at: datetime
+    correction: bool
+    reason: str | None
+    actor: str
+    summary: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Publication:
+    """What is to be published: `effective_at` None means now; a correction may lie in the past and needs a reason."""
+
+    incoming: tuple[Incoming, ...]
+    actor: str
+    role: str
+    effective_at: datetime | None = None
+    correction: bool = False
+    reason: str | None = None
+
+
+COLUMNS = "number, published_at, effective_at, correction, reason, actor, summary"
+NEWEST = sa.text("SELECT coalesce(max(number), 0) FROM generation")
+CLOCK = sa.text("SELECT clock_timestamp()")
+
+
+def clock(connection: sa.Connection) -> datetime:
+    """The server's clock, not the transaction's."""
+    now: datetime = connection.execute(CLOCK).scalar_one()
+    return now
+
+
+def newest_generation(connection: sa.Connection) -> int:
+    """The number of the newest published generation; 0 when there is none."""
+    number: int = connection.execute(NEWEST).scalar_one()
+    return number
+
+
+def list_generations(connection: sa.Connection, limit: int = 1000, before: int | None = None) -> list[Generation]:
+    """Generations, newest first, numbered below `before`."""
+    rows = connection.execute(
+        sa.text(
+            f"SELECT {COLUMNS} FROM generation WHERE CAST(:before AS integer) IS NULL OR number < :before "  # noqa: S608 - a constant
+            "ORDER BY number DESC LIMIT :limit"
+        ),
+        {"limit": limit, "before": before},
+    )
+    return [Generation(**row._mapping) for row in rows]
+
+
+def preview(connection: sa.Connection, publication: Publication) -> tuple[Boundaries, Boundaries, Supersession]:
+    """What publishing would change: the boundaries before and after, and the facts in between. Nothing is written."""
+    now = clock(connection)
+    _refuse_disorder(connection, publication, publication.effective_at or now)
+    before = read_boundaries(connection, Moment(publication.effective_at or now, now))
+    after = receive_all(before, publication.incoming, lambda: str(uuid7(now)))
+    return before, after, compare(before, after)
+
+
+def _refuse_disorder(connection: sa.Connection, publication: Publication, effective_at: datetime) -> None:
+    newest: datetime | None = connection.execute(sa.text("SELECT max(effective_at) FROM generation")).scalar()
+    if publication.correction:
+        if not (publication.reason or "").strip():
+            raise GenerationOrder("a correction needs a reason", place="reason")
+    elif newest is not None and effective_at < newest:
+        raise GenerationOrder(
+            f"the newest published generation takes effect at {newest.isoformat()}; a later one cannot take effect before it "
+            "(a correction can, with a reason)",
+            place="effective_at",
+            newest_effective_at=newest.isoformat(),
+        )
+
+
+def publish(connection: sa.Connection, publication: Publication) -> Generation:
+    """A new generation is in the store once the caller commits; its shapes, names, codes and parents are opened and closed.
+
+    Runs in the caller's transaction. Raises GenerationOrder, StateConflict when nothing changes or somebody published in
+    between, CodeInvalid as `gis.supersede` does.
+    """
+    base = newest_generation(connection)
+    _, _, facts = preview(connection, publication)
+    if not facts:
+        raise StateConflict("nothing changes: the store already says the same", place="grids")
+    areas = _areas(facts)
+    connection.execute(sa.text("SELECT pg_advisory_xact_lock(:key)"), {"key": GENERATION_LOCK})
+    if newest_generation(connection) != base:
+        raise StateConflict("another generation was published in between; look again and repeat", place="generation")
+    generation = _number(connection, publication, base + 1, facts)
+    _write(connection, generation, facts, areas, publication.incoming)
+    audit.record(
+        connection,
+        publication.actor,
+        publication.role,
+        "publish",
+        f"generation/{generation.number}",
+        {"effective_at": generation.effective_at.isoformat(), **generation.summary},
+    )
+    connection.execute(sa.text("SELECT pg_notify('gridbeat_generation', :number)"), {"number": str(generation.number)})
+    return generation
+
+
+def _areas(facts: Supersession) -> dict[str, float]:
+    shapes = np.empty(len(facts.shapes), dtype=object)
+    shapes[:] = list(facts.shapes.values())
+    return dict(zip(facts.shapes, map(float, area_m2(shapes)), strict=True))
+
+
+def _number(connection: sa.Connection, publication: Publication, number: int, facts: Supersession) -> Generation:
+    published_at = clock(connection)
+    generation = Generation(
+        number,
+        published_at,
+        publication.effective_at or published_at,
+        publication.correction,
+        publication.reason,
+        publication.actor,
+        facts.summary(),
+    )
+    connection.execute(
+        sa.text(
+            f"INSERT INTO generation ({COLUMNS}) VALUES (:number, :published_at, :effective_at, :correction, :reason, :actor, "  # noqa: S608
+            "CAST(:summary AS jsonb))"
+        ),
+        vars(generation) | {"summary": audit.as_json(generation.summary)},
+    )
+    return generation
+
+
+#: Closes the row in force at `effective` for each grid named, keeps the part before it, and says until when it was to be valid.
+CLOSE = """
+    WITH closed AS (
+        UPDATE {table} SET recorded = tstzrange(lower(recorded), :published)
+        WHERE grid = ANY(CAST(:grids AS uuid[])) AND upper_inf(recorded) AND valid @> CAST(:effective AS timestamptz)
+        RETURNING grid, {columns}, valid, generation
+    ), kept AS (
+        INSERT INTO {table} (grid, {columns}, valid, recorded, generation)
+        SELECT grid, {columns}, tstzrange(lower(valid), :effective), tstzrange(:published, NULL), generation
+        FROM closed WHERE lower(valid) < :effective
+    )
+    SELECT grid::text AS grid, upper(valid) AS until FROM closed
+"""
+FACTS = {
+    "grid_shape": "geom, area_m2",
+    "grid_code": "code, profile",
+    "grid_name": "name",
+    "grid_parent": "parent, ordinal",
+}
+
+
+def _close(
+    connection: sa.Connection, table: str, generation: Generation, grids: Sequence[str]
+) -> dict[str, datetime | None]:
+    """Facts of these grids end at `effective_at`, as known from `published_at` on; returns until when each was to hold."""
+    if not grids:
+        return {}
+    rows = connection.execute(
+        sa.text(CLOSE.format(table=table, columns=FACTS[table])),
+        {"published": generation.published_at, "effective": generation.effective_at, "grids": list(grids)},
+    )
+    return {row.grid: row.until for row in rows}
+
+
+NEW_GRID = sa.text(
+    "INSERT INTO grid (uid, layer, level, generation) VALUES (CAST(:uid AS uuid), :layer, :level, :number)"
+)
+OPEN = """
+    INSERT INTO {table} (grid, {columns}, valid, recorded, generation)
+    VALUES (CAST(:grid AS uuid), {values}, tstzrange(:effective, :until), tstzrange(:published, NULL), :generation)
+"""
+VALUES = {
+    "grid_shape": "ST_Multi(ST_SetSRID(ST_GeomFromWKB(:geom), 4326)), :area_m2",
+    "grid_code": ":code, :profile",
+    "grid_name": ":name",
+    "grid_parent": "CAST(:parent AS uuid), :ordinal",
+}
+
+
+def _open(
+    connection: sa.Connection,
+    table: str,
+    generation: Generation,
+    facts: Sequence[dict[str, Any]],
+    until: dict[str, datetime | None],
+) -> None:
+    if facts:
+        times = {
+            "published": generation.published_at,
+            "effective": generation.effective_at,
+            "generation": generation.number,
+        }
+        connection.execute(
+            sa.text(OPEN.format(table=table, columns=FACTS[table], values=VALUES[table])),
+            [fact | times | {"until": until.get(fact["grid"])} for fact in facts],
+        )
+
+
+def _write(
+    connection: sa.Connection,
+    generation: Generation,
+    facts: Supersession,
+    areas: dict[str, float],
+    incoming: Sequence[Incoming],
+) -> None:
+    """Close what ended, then open what began: in this order a code can pass from one grid to another at the same instant."""
+    if facts.created:
+        units = [vars(unit) | {"number": generation.number} for unit in facts.created.values()]
+        connection.execute(NEW_GRID, units)
+    changed: dict[str, Iterable[str]] = {
+        "grid_shape": facts.shapes,
+        "grid_code": facts.codes,
+        "grid_name": facts.names,
+        "grid_parent": facts.parents,
+    }
+    ending = {
+        table: [*(uid for uid in uids if uid not in facts.created), *facts.retired] for table, uids in changed.items()
+    }
+    until = {table: _close(connection, table, generation, uids) for table, uids in ending.items()}
+    for table, rows in _rows(facts, areas, incoming).items():
+        _open(connection, table, generation, rows, until[table])
+    _write_lineage(connection, generation, facts)
+
+
+def _rows(
+    facts: Supersession, areas: dict[str, float], incoming: Sequence[Incoming]
+) -> dict[str, list[dict[str, Any]]]:
+    """The facts to open, by table."""
+    profiles = {code: one.profile for one in incoming for code in one.codes}
+    return {
+        "grid_shape": [
+            {"grid": uid, "geom": shapely.to_wkb(shapely.force_2d(shape)), "area_m2": areas[uid]}
+            for uid, shape in facts.shapes.items()
+        ],
+        "grid_code": [
+            {"grid": uid, "code": code, "profile": profiles.get(code, "external")} for uid, code in facts.codes.items()
+        ],
+        "grid_name": [{"grid": uid, "name": name} for uid, name in facts.names.items()],
+        "grid_parent": [
+            {"grid": uid, "parent": parent, "ordinal": ordinal}
+            for uid, parents in facts.parents.items()
+            for ordinal, parent in enumerate(parents)
+        ],
+    }
+
+
+def _write_lineage(connection: sa.Connection, generation: Generation, facts: Supersession) -> None:
+    if facts.lineage:
+        connection.execute(
+            sa.text(
+                "INSERT INTO lineage (kind, predecessor, successor, share, generation) "
+                "VALUES (:kind, CAST(:predecessor AS uuid), CAST(:successor AS uuid), :share, :generation)"
+            ),
+            [vars(one) | {"generation": generation.number} for one in facts.lineage],
+        )
+    if facts.voided:
+        connection.execute(
+            sa.text(
+                "INSERT INTO voided_code (code, grid, profile, voided_at, recorded_at, generation) "
+                "VALUES (:code, CAST(:grid AS uuid), 'external', :effective_at, :published_at, :number)"
+            ),
+            [
+                {"code": code, "grid": uid}
+                | {key: getattr(generation, key) for key in ("effective_at", "published_at", "number")}
+                for code, uid in facts.voided.items()
+            ],
+        )
+
+
+def voided_codes(connection: sa.Connection) -> frozenset[str]:
+    """Every code that ever went out of use: a profile never gives one of them again."""
+    return frozenset(connection.execute(sa.text("SELECT code FROM voided_code")).scalars())

@@ -1,0 +1,80 @@
+"""Live: the index of the boundaries in force, kept in the process and never behind the store.
+
+A process keeps one index a state. Which state is meant follows from the generations alone: those known at `known_at`, and
+of these the last change at or before `at`. The newest generation's number is asked of the store each time (one index-only
+read), so a publication by another process is seen by the very next call.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from dataclasses import dataclass
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from gis.locate import GridIndex
+from gis.partition import Boundaries
+from gis.store.boundaries import Moment, read_boundaries
+from gis.store.generations import clock, newest_generation
+
+
+@dataclass(frozen=True)
+class State:
+    """One state of the boundaries and its index; `at` is the instant the state began, None before the first generation."""
+
+    boundaries: Boundaries
+    index: GridIndex
+    since: datetime | None
+
+
+@dataclass(frozen=True)
+class _Published:
+    number: int
+    published_at: datetime
+    effective_at: datetime
+
+
+class Live:
+    """States of the boundaries by moment, at most `keep` of them, the longest unused dropped first. Safe in threads."""
+
+    def __init__(self, keep: int = 6) -> None:
+        self._keep = keep
+        self._states: OrderedDict[tuple[int, datetime | None], State] = OrderedDict()
+        self._line: tuple[_Published, ...] = ()
+        self._lock = threading.Lock()
+
+    def now(self, connection: sa.Connection) -> Moment:
+        """The present moment by the server's clock."""
+        instant = clock(connection)
+        return Moment(instant, instant)
+
+    def state(self, connection: sa.Connection, moment: Moment, *, newest: int | None = None) -> State:
+        """The state of the boundaries at a moment; `newest` spares the question when the caller has just asked it."""
+        number = newest_generation(connection) if newest is None else newest
+        with self._lock:
+            if not self._line or self._line[-1].number < number:
+                self._line = _line(connection)
+            key = _key(self._line, moment)
+            state = self._states.get(key)
+            if state is None:
+                boundaries = read_boundaries(connection, moment)
+                state = self._states[key] = State(boundaries, GridIndex.build(boundaries), key[1])
+                while len(self._states) > self._keep:
+                    self._states.popitem(last=False)
+            self._states.move_to_end(key)
+            return state
+
+
+def _line(connection: sa.Connection) -> tuple[_Published, ...]:
+    rows = connection.execute(sa.text("SELECT number, published_at, effective_at FROM generation ORDER BY number"))
+    return tuple(_Published(*row) for row in rows)
+
+
+def _key(line: tuple[_Published, ...], moment: Moment) -> tuple[int, datetime | None]:
+    known = [one for one in line if one.published_at <= moment.known_at]
+    if not known:
+        return 0, None
+    begun = [one.effective_at for one in known if one.effective_at <= moment.at]
+    return known[-1].number, max(begun, default=None)
