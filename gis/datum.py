@@ -59,7 +59,7 @@ class Frame:
         with np.errstate(invalid="ignore"):
             along = np.mod(lon - self.west + margin, 360.0)
             whole_round = width + 2.0 * margin >= 360.0
-            across = (lat >= self.south - margin) & (lat <= self.north + margin) & np.isfinite(lon)
+            across = (lat >= self.south - margin) & (lat <= self.north + margin) & (np.abs(lon) <= 180.0)
             return across & (whole_round | (along <= width + 2.0 * margin))
 
 
