@@ -1,0 +1,94 @@
+"""The only colours of every map, and the font stack: the browser reads them as CSS variables, the picture as hex strings.
+
+`FILLS` was searched for: lightness 77-95, chroma <= 27 in CIE Lab, the six that keep the largest distance from each other
+to normal, deuteranope and protanope eyes (Machado, Oliveira, Fernandes 2009, severity 1.0). `tests/maps/test_style.py`
+holds that distance and the contrast of every text.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+#: What neighbouring grids are filled with: six muted tones, told apart without red and green.
+FILLS: Final = ("#e2f2e0", "#acc3c1", "#fceeba", "#8dc5ed", "#c6bf9c", "#b5efff")
+
+#: Everything else, by what it draws.
+COLOURS: Final = {
+    "paper": "#f5f5f1",
+    "graticule": "#dcdcd4",
+    "surface": "#ffffff",
+    "surface-quiet": "#f0f2f4",
+    "surface-line": "#c5ccd3",
+    "ink": "#1b2733",
+    "ink-quiet": "#4a5866",
+    "halo": "#ffffff",
+    "focus": "#0b57d0",
+    "focus-soft": "#dbe7fb",
+    "grid-border": "#5f6f7c",
+    "grid-chosen": "#0b57d0",
+    "community": "#25323e",
+    "community-casing": "#ffffff",
+    "dedicated": "#6b2f8a",
+    "frontage": "#0f6657",
+    "badge": "#1f3f66",
+    "badge-text": "#ffffff",
+    "badge-zero": "#ffffff",
+    "report": "#1f3f66",
+    "report-edge": "#ffffff",
+    "report-line": "#ffffff",
+    "unassigned": "#b3261e",
+    "unassigned-text": "#ffffff",
+    "street": "#ffffff",
+    "street-casing": "#8b9197",
+    "water": "#9db9dd",
+    "water-line": "#5d83b3",
+    "building": "#a9a296",
+    "field": "#dfe8c8",
+    "warning": "#8a4b00",
+    "warning-soft": "#fdf1de",
+    "error": "#a11212",
+    "error-soft": "#fde8e6",
+}
+
+#: Text on its background, each pair with a contrast of at least 4.5 (WCAG 2.2, 1.4.3).
+TEXT_PAIRS: Final = (
+    *(("ink", fill) for fill in FILLS),
+    ("ink", "paper"),
+    ("ink", "surface"),
+    ("ink", "surface-quiet"),
+    ("ink", "focus-soft"),
+    ("ink-quiet", "surface"),
+    ("ink-quiet", "surface-quiet"),
+    ("badge-text", "badge"),
+    ("unassigned-text", "unassigned"),
+    ("unassigned", "surface"),
+    ("dedicated", "surface"),
+    ("warning", "warning-soft"),
+    ("error", "error-soft"),
+    ("focus", "surface"),
+)
+
+#: Chinese first, from what Windows, macOS, Android and Linux desktops carry; nothing is fetched.
+FONTS: Final = (
+    "PingFang SC",
+    "Microsoft YaHei",
+    "Noto Sans CJK SC",
+    "Noto Sans SC",
+    "Source Han Sans SC",
+    "WenQuanYi Micro Hei",
+    "system-ui",
+    "sans-serif",
+)
+
+
+def css_variables() -> str:
+    """A CSS rule that sets every colour and the font stack on `:root`, to stand before any other rule."""
+    colours = [f"--{name}:{value}" for name, value in COLOURS.items()]
+    fills = [f"--fill-{i}:{value}" for i, value in enumerate(FILLS)]
+    fonts = ",".join(f if f in {"system-ui", "sans-serif"} else f'"{f}"' for f in FONTS)
+    return ":root{" + ";".join([*colours, *fills, f"--font:{fonts}"]) + "}"
+
+
+def colour(name: str) -> str:
+    """The hex string of a named colour, or `name` itself when it is a hex string already."""
+    return name if name.startswith("#") else COLOURS[name]
