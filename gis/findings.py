@@ -112,6 +112,11 @@ def _rank(finding: Finding) -> tuple[Any, ...]:
     )
 
 
+def m2_text(m2: float) -> str:
+    """An area as a sentence says it: whole m2 from 100, two digits below 1."""
+    return f"{m2:,.0f} m2" if m2 >= 100 else f"{m2:.2g} m2" if m2 < 1 else f"{m2:.1f} m2"
+
+
 def polygonal(geometry: BaseGeometry | None) -> BaseGeometry:
     """Only the polygons of a geometry: lines and points that an overlay left behind are gone; may be empty."""
     if geometry is None:

@@ -10,7 +10,7 @@ import shapely
 from shapely.geometry.base import BaseGeometry
 
 from gis.crs import area_m2
-from gis.findings import ERROR_M2, Finding, polygonal
+from gis.findings import ERROR_M2, Finding, Severity, m2_text, polygonal
 from gis.partition import Geometries, Partition
 from gis.shapes import mended
 
@@ -78,8 +78,8 @@ def _judge(
         return None
     others = sorted(parents.codes[p] for p in touched if p != mine and _m2(polygonal(beyond & over[p])) > ERROR_M2)
     parent = parents.codes[mine]
-    told = f"{m2:,.1f} m2 of {code} lie beyond its parent {parent}" + (f", in {', '.join(others)}" if others else "")
-    severity = "warning" if lenient else "error"
+    told = f"{m2_text(m2)} of {code} lie beyond its parent {parent}" + (f", in {', '.join(others)}" if others else "")
+    severity: Severity = "warning" if lenient else "error"
     return Finding("crosses_parent", severity, (code, parent, *others), m2, beyond, told)
 
 

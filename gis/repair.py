@@ -17,7 +17,7 @@ import shapely
 from shapely.geometry.base import BaseGeometry
 
 from gis.crs import area_m2
-from gis.findings import SLIVER_M2, Finding, polygonal, polygonal_each
+from gis.findings import SLIVER_M2, Finding, m2_text, polygonal, polygonal_each
 from gis.partition import Geometries
 from gis.shapes import Rows, usable
 from gis.topology import Mode, check_raw, gaps_in
@@ -135,7 +135,10 @@ def _proposed(geometry: Sequence[BaseGeometry | None] | Geometries, rows: Rows, 
 
 def _same(left: BaseGeometry | None, right: BaseGeometry) -> bool:
     """True when both have the same rings vertex for vertex, wherever they begin and whichever way they run."""
-    return left is not None and bool(shapely.equals_exact(shapely.normalize(left), shapely.normalize(right), 0.0))
+    if left is None or left.geom_type not in {"Polygon", "MultiPolygon"} or left.has_z:
+        return False
+    parts = [shapely.normalize(shapely.multipolygons(shapely.get_parts(shape))) for shape in (left, right)]
+    return bool(shapely.equals_exact(parts[0], parts[1], 0.0))
 
 
 def _changes(
@@ -183,10 +186,14 @@ def _why(
     for m2, finding in areas[:_DETAIL]:
         inside = shapely.area(before & finding.geometry) > shapely.area(after & finding.geometry)
         others = ", ".join(other for other in finding.grids if other != code)
-        reasons.append(f"gives {m2:,.2f} m2 of an overlap to {others}" if inside else f"takes {m2:,.2f} m2 that were nobody's")
+        reasons.append(
+            f"gives {m2_text(m2)} of an overlap to {others}"
+            if inside
+            else f"takes {m2_text(m2)} that belonged to nobody"
+        )
     if len(areas) > _DETAIL:
         rest = sum(m2 for m2, _ in areas[_DETAIL:])
-        reasons.append(f"{len(areas) - _DETAIL} smaller overlaps and gaps, {rest:,.2f} m2")
+        reasons.append(f"{len(areas) - _DETAIL} smaller overlaps and gaps, {m2_text(rest)}")
     if not reasons or (not areas and "unmatched_edge" in kinds):
         reasons.append("border matched to its neighbours' vertices")
     return tuple(reasons)

@@ -14,7 +14,7 @@ from shapely.errors import GEOSException
 from shapely.geometry.base import BaseGeometry
 
 from gis.crs import area_m2
-from gis.findings import Finding, Limits, polygonal
+from gis.findings import Finding, Limits, m2_text, polygonal
 from gis.partition import Geometries
 
 Rows = npt.NDArray[np.intp]
@@ -175,7 +175,7 @@ def multipart(codes: Sequence[str], shapes: Geometries) -> list[Finding]:
         sizes_m2 = area_m2(parts)
         lesser = np.delete(parts, int(np.argmax(sizes_m2)))
         m2 = float(sizes_m2.sum() - sizes_m2.max())
-        message = f"{codes[i]} has {len(parts)} separate parts; all but the largest make {m2:,.1f} m2"
+        message = f"{codes[i]} has {len(parts)} separate parts; all but the largest make {m2_text(m2)}"
         found.append(Finding("multipart", "warning", (codes[i],), m2, shapely.multipolygons(lesser), message))
     return found
 
@@ -196,5 +196,5 @@ def sizes(
 
 
 def _beyond(value: float, low: float | None, high: float | None, unit: str) -> list[str]:
-    below = [f"{value:,.0f} {unit}, fewer than {low:,.0f}"] if low is not None and value < low else []
+    below = [f"{value:,.0f} {unit}, less than {low:,.0f}"] if low is not None and value < low else []
     return below + ([f"{value:,.0f} {unit}, more than {high:,.0f}"] if high is not None and value > high else [])

@@ -26,6 +26,7 @@ from gis.findings import (
     Limits,
     Severity,
     has_errors,
+    m2_text,
     ordered,
     polygonal_each,
     summary,
@@ -214,7 +215,7 @@ def _areas(shapes: Geometries, grids: Sequence[tuple[int, ...]]) -> list[_Area]:
 def _overlap_finding(codes: Sequence[str], area: _Area) -> Finding:
     grids = neighbours_of(codes, area.grids)
     kind, severity = _kind("overlap", area.m2)
-    message = f"{grids[0]} and {grids[-1]} both cover the same {_m2(area.m2)}"
+    message = f"{grids[0]} and {grids[-1]} both cover the same {m2_text(area.m2)}"
     return Finding(kind, severity, grids, area.m2, area.shape, message)
 
 
@@ -222,10 +223,12 @@ def _gap_finding(codes: Sequence[str], area: _Area, enclaves: Sequence[tuple[flo
     grids = neighbours_of(codes, area.grids)
     between = _listed(grids)
     if any(shapely.covers(area.shape, shapely.Point(place)) for place in enclaves):
-        message = f"accepted enclave of {_m2(area.m2)}, enclosed by {between}"
+        message = f"accepted enclave of {m2_text(area.m2)}, enclosed by {between}"
         return Finding("gap", "warning", grids, area.m2, area.shape, message, accepted=True)
     kind, severity = _kind("gap", area.m2)
-    return Finding(kind, severity, grids, area.m2, area.shape, f"{_m2(area.m2)} enclosed by {between} belong to no grid")
+    return Finding(
+        kind, severity, grids, area.m2, area.shape, f"{m2_text(area.m2)} enclosed by {between} belong to no grid"
+    )
 
 
 def _kind(kind: str, m2: float) -> tuple[str, Severity]:
@@ -240,7 +243,3 @@ def neighbours_of(codes: Sequence[str], rows: Sequence[int]) -> tuple[str, ...]:
 def _listed(grids: Sequence[str]) -> str:
     shown = ", ".join(grids[:_NAMED])
     return shown if len(grids) <= _NAMED else f"{shown} and {len(grids) - _NAMED} more"
-
-
-def _m2(m2: float) -> str:
-    return f"{m2:,.0f} m2" if m2 >= 100 else f"{m2:.2g} m2" if m2 < 1 else f"{m2:.1f} m2"
