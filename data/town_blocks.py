@@ -43,10 +43,9 @@ class Blocks:
     polygons: Geometries
     links: tuple[Link, ...]
     cost: tuple[dict[int, float], ...]
-    outline_cost: npt.NDArray[np.float64]
 
     def centres(self) -> npt.NDArray[np.float64]:
-        """x and y of a point inside each block."""
+        """The x and y of the centre of each block."""
         return np.asarray(shapely.get_coordinates(shapely.centroid(self.polygons)))
 
 
@@ -57,9 +56,9 @@ def make_blocks(ways: Sequence[Way], rng: np.random.Generator, joined: Sequence[
     town = _connected(cells, _outline(rng))
     for x, y, area_m2 in joined:
         town = _join(town, x, y, area_m2)
-    cost, outline = _costs(town, links)
+    cost = _costs(town, links)
     kept = _near(links, shapely.union_all(town))
-    return Blocks(town, tuple(kept), cost, outline)
+    return Blocks(town, tuple(kept), cost)
 
 
 def _noded(ways: Sequence[Way]) -> list[Link]:
@@ -120,7 +119,8 @@ def _polygonised(links: Sequence[Link]) -> Geometries:
 def _ordered(cells: Geometries) -> Geometries:
     """From west to east, then from north to south."""
     bounds = shapely.bounds(cells)
-    return cells[np.lexsort((-bounds[:, 3], bounds[:, 2], bounds[:, 0]))]
+    ordered: Geometries = cells[np.lexsort((-bounds[:, 3], bounds[:, 2], bounds[:, 0]))]
+    return ordered
 
 
 def _outline(rng: np.random.Generator) -> shapely.Polygon:
@@ -167,8 +167,8 @@ def block_at(cells: Geometries, x: float, y: float) -> int:
     return int(np.argmin(shapely.distance(shapely.centroid(cells), shapely.Point(x, y))))
 
 
-def _costs(cells: Geometries, links: Sequence[Link]) -> tuple[tuple[dict[int, float], ...], npt.NDArray[np.float64]]:
-    """Between neighbours: length of the common border times the kind's cost; and the length on the town's outline."""
+def _costs(cells: Geometries, links: Sequence[Link]) -> tuple[dict[int, float], ...]:
+    """Between neighbours: length of the common border times the kind's cost."""
     price = {}
     for link in links:
         for a, b in pairwise(link.line.coords):
@@ -179,14 +179,11 @@ def _costs(cells: Geometries, links: Sequence[Link]) -> tuple[tuple[dict[int, fl
             length = float(np.hypot(b[0] - a[0], b[1] - a[1]))
             sides.setdefault(frozenset((_key(a), _key(b))), []).append((i, length))
     cost: tuple[dict[int, float], ...] = tuple({} for _ in cells)
-    outline = np.zeros(len(cells))
     for segment, owners in sides.items():
-        if len(owners) == 1:
-            outline[owners[0][0]] += owners[0][1]
-            continue
-        (i, length), (j, _) = owners
-        cost[i][j] = cost[j][i] = cost[i].get(j, 0.0) + length * price.get(segment, 1.3)
-    return cost, outline
+        if len(owners) == 2:
+            (i, length), (j, _) = owners
+            cost[i][j] = cost[j][i] = cost[i].get(j, 0.0) + length * price.get(segment, 1.3)
+    return cost
 
 
 def _near(links: Sequence[Link], town: shapely.Polygon) -> list[Link]:

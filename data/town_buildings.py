@@ -162,11 +162,12 @@ def _rows_in(yard: shapely.Polygon, front: float, rows: tuple[float, float], kin
         return []
     west, south, east, north = yard.bounds
     depth, step = rows
-    planned = []
     gap = 9.0 if front > 20.0 else 2.5
-    for y in np.arange(south + depth / 2 + (north - south - depth) % step / 2, north - depth / 2, step):
-        for x in np.arange(west + front / 2 + (east - west - front) % (front + gap) / 2, east - front / 2, front + gap):
-            planned.append(_Rectangle(float(x), float(y), 1.0, 0.0, front, depth, kind, count))
+    planned = [
+        _Rectangle(float(x), float(y), 1.0, 0.0, front, depth, kind, count)
+        for y in np.arange(south + depth / 2 + (north - south - depth) % step / 2, north - depth / 2, step)
+        for x in np.arange(west + front / 2 + (east - west - front) % (front + gap) / 2, east - front / 2, front + gap)
+    ]
     shapes = _shapes(planned)
     return [p for p, inside in zip(planned, shapely.covers(yard, shapes), strict=True) if inside]
 

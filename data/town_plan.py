@@ -6,9 +6,8 @@ villages, a dense old centre by the river). x is metres east, y metres north of 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -60,9 +59,9 @@ WATER = ("river", "canal", "ditch")
 WIDTH_M = {"river": 52.0, "old river": 30.0, "canal": 15.0, "ditch": 4.0, "arterial": 24.0, "street": 9.0, "lane": 5.0}
 
 
-def smooth(points: Points, rounds: int = 3) -> Floats:
+def smooth(points: Points | Floats, rounds: int = 3) -> Floats:
     """The polyline's corners are cut (Chaikin); only additions and products, so it is the same on every machine."""
-    line = np.asarray(points, dtype=np.float64)
+    line: Floats = np.asarray(points, dtype=np.float64)
     for _ in range(rounds):
         near, far = 0.75 * line[:-1] + 0.25 * line[1:], 0.25 * line[:-1] + 0.75 * line[1:]
         line = np.concatenate([line[:1], np.stack([near, far], axis=1).reshape(-1, 2), line[-1:]])
@@ -161,14 +160,14 @@ def _northward(plan: Plan) -> Iterator[Way]:
             x0 += plan.rng.uniform(285.0, 430.0)
             if x0 > _REACH - 100.0:
                 break
-            if not _crowded(plan, x0, side):
+            if not _crowded(x0, side):
                 yield from _north_line(plan, x0, side, canal=k % 2 == 0)
     for at in (-2650.0 + plan.rng.uniform(-60, 60), 2420.0 + plan.rng.uniform(-60, 60), -690.0):
         y = np.array([plan.south_y(at, plan.south[0]) - 4.0, plan.river_y(at), plan.arterial_y(at) + 4.0])
         yield Way("", "street", WIDTH_M["street"], _line(at + _TILT * y, y), bridged=True)
 
 
-def _crowded(plan: Plan, x0: float, side: str) -> bool:
+def _crowded(x0: float, side: str) -> bool:
     """Whether a line here would run along an arterial, the old river or a bridge road."""
     near = [(-200.0, 190.0), (-2650.0, 150.0), (2420.0, 150.0)]
     near += [(545.0, 170.0)] if side == "north" else [(-690.0, 90.0)]
@@ -248,10 +247,10 @@ def _narrow(plan: Plan, x0: float, y: Floats) -> Way:
     return Way("", kind, WIDTH_M[kind], _overshoot(x, y))
 
 
-def _centre_eastward(plan: Plan, curve: object, low: float, high: float) -> Way:
+def _centre_eastward(plan: Plan, curve: Callable[[Floats], Floats], low: float, high: float) -> Way:
     kind = "street" if plan.rng.random() < 0.45 else "lane"
     x = np.arange(low, high, 140.0)
-    y = curve(x) + plan.rng.uniform(-11.0, 11.0, len(x))  # type: ignore[operator]
+    y = curve(x) + plan.rng.uniform(-11.0, 11.0, len(x))
     return Way("", kind, WIDTH_M[kind], _line(x, y), bridged=True)
 
 
@@ -277,8 +276,3 @@ def _named(ways: Sequence[Way]) -> list[Way]:
         name = way.name or (next(sources[way.kind]) if way.kind in sources else "田间沟")
         named.append(Way(name, way.kind, way.width_m, way.line, way.bridged))
     return named
-
-
-def segments(line: Floats) -> Iterator[tuple[Floats, Floats]]:
-    """The line's straight pieces."""
-    return pairwise(line)
