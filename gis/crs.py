@@ -44,7 +44,7 @@ __all__ = [
 CONVERTER = "gridbeat-crs/1"
 
 #: Edges of shapes in a bent datum get vertices at most this far apart before conversion; what still bends between them
-#: is 0.4 cm in gcj02, 2 cm in bd09 (whose waves are shorter), nothing to speak of in a projected one.
+#: is 0.6 cm in gcj02, 2 cm in bd09 (whose waves are shorter), nothing to speak of in a projected one.
 EDGE_M = 200.0
 EDGE_BD09_M = 100.0
 
