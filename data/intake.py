@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -13,7 +14,7 @@ from gis.assignment import Assignment
 from gis.crs import CONVERTER
 from gis.errors import GridError, KeyReused
 from gis.locate import KERNEL
-from gis.store import events
+from gis.store import events, keys
 from gis.store.boundaries import Moment
 from gis.store.ids import uuid7
 from gis.store.live import Live, State
@@ -33,10 +34,11 @@ class Policy:
 
 @dataclass(frozen=True)
 class Submission:
-    """A report and, if the caller gave one, its Idempotency-Key."""
+    """A report; its Idempotency-Key, if the caller gave one; the file and row it came from, if any."""
 
     report: Report
     idempotency_key: str | None = None
+    origin: dict[str, Any] | None = None
 
     @property
     def keys(self) -> tuple[str, ...]:
@@ -63,23 +65,28 @@ def accept(
     *,
     actor: str,
     policy: Policy | None = None,
+    rehearse: bool = False,
 ) -> list[Outcome]:
     """Every submission is stored once, with its receipt, when the caller's transaction commits; one Outcome each, in order.
 
     The boundary in force at `received_at` decides: no generation can be published between that instant and the commit.
-    A key that is known answers with its event (same body) or KeyReused (another body).
+    A key that is known answers with its event (same body) or KeyReused (another body). With `rehearse` nothing is stored
+    or locked, and the outcomes are those that storing would have had.
     """
-    admission = events.admit(connection)
+    admission = events.admit(connection, hold=not rehearse)
     moment = Moment(admission.received_at, admission.received_at)
     state = live.state(connection, moment, newest=admission.newest)
-    events.ensure_month(connection, admission.received_at)
     assignments = [assign(state, submission.report, policy or Policy()) for submission in submissions]
     fresh = [
         _new_event(submission, assignment, state, admission, actor)
         for submission, assignment in zip(submissions, assignments, strict=True)
     ]
-    claims = events.claim_keys(connection, fresh)
-    events.store_events(connection, [event for i, event in enumerate(fresh) if i not in claims])
+    if rehearse:
+        claims = keys.rehearse_keys(connection, fresh)
+    else:
+        claims = keys.claim_keys(connection, fresh)
+        events.ensure_month(connection, admission.received_at)
+        events.store_events(connection, [event for i, event in enumerate(fresh) if i not in claims])
     return [_outcome(event, assignments[i], claims.get(i)) for i, event in enumerate(fresh)]
 
 
@@ -112,7 +119,7 @@ def _new_event(
         address=report.address,
         reporter=report.reporter,
         accuracy_m=report.accuracy_m,
-        raw=report.raw,
+        raw=report.raw | ({"source": submission.origin} if submission.origin else {}),
         crs=report.datum.name,
         converter=CONVERTER,
         lon=report.lon,
@@ -131,7 +138,7 @@ def _new_event(
     )
 
 
-def _outcome(event: events.NewEvent, assignment: Assignment, claim: events.Claim | None) -> Outcome:
+def _outcome(event: events.NewEvent, assignment: Assignment, claim: keys.Claim | None) -> Outcome:
     if claim is None:
         return Outcome(event.id, assignment)
     if claim.same_body:

@@ -92,7 +92,7 @@ def clean(raw: Mapping[str, Any], now: datetime, *, zone: tzinfo | None = None) 
         y=y,
         lon=lon,
         lat=lat,
-        accuracy_m=_accuracy(raw),
+        accuracy_m=accuracy(raw.get("accuracy_m")),
         occurred_at=times["occurred_at"],
         reported_at=times["reported_at"],
         closed_at=times["closed_at"],
@@ -139,13 +139,14 @@ def _number(raw: Mapping[str, Any], name: str) -> float | None:
     return number
 
 
-def _accuracy(raw: Mapping[str, Any]) -> float | None:
-    if _blank(raw.get("accuracy_m")):
+def accuracy(value: Any) -> float | None:
+    """The 68 % radius in metres that a device told, None when it told none; ParameterInvalid when it cannot be one."""
+    if _blank(value):
         return None
     try:
-        metres = _number(raw, "accuracy_m")
+        metres = _number({"accuracy_m": value}, "accuracy_m")
     except CoordinateInvalid:
-        metres = -1.0
+        metres = None
     if metres is None or not 0.0 < metres <= LARGEST_ACCURACY_M:
         raise ParameterInvalid(
             f"accuracy_m is the radius in metres that holds 68 % of readings: above 0, at most {LARGEST_ACCURACY_M:g}; "

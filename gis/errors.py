@@ -13,6 +13,7 @@
     │   ├── GeometryInvalid       geometry-invalid        empty, not a polygon, self-crossing
     │   ├── BodyUnreadable        body-unreadable         broken JSON, wrong shape
     │   ├── BodyTooLarge          body-too-large          (413)
+    │   ├── BatchRefused          batch-refused           rows of an all-or-nothing batch were rejected
     │   └── ParameterInvalid      parameter-invalid       unknown or unusable parameter
     ├── Conflict              the state of the world says no (409)
     │   ├── TopologyRefused       topology-refused        findings with severity error
@@ -119,6 +120,12 @@ class BodyTooLarge(InputError):
     """A body or a text is longer than is accepted."""
 
     code = "body-too-large"
+
+
+class BatchRefused(InputError):
+    """Rows of an all-or-nothing batch were rejected, so none of it is stored."""
+
+    code = "batch-refused"
 
 
 class ParameterInvalid(InputError):

@@ -10,7 +10,9 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import shapely
 
+from gis.crs import metres_per_degree
 from gis.errors import CodeInvalid, GeometryInvalid
 
 Geometries = npt.NDArray[np.object_]
@@ -70,6 +72,31 @@ class Partition:
     def position(self) -> dict[str, int]:
         """Code -> index."""
         return {code: i for i, code in enumerate(self.codes)}
+
+    def neighbours(self, code: str) -> list[dict[str, Any]]:
+        """The grids that touch one: `{"grid", "shared_m"}` by code; `shared_m` is the border they share, 0 for a corner.
+
+        Metres of a plane at the shared border's middle; exact for shared vertices, which a valid partition has.
+        """
+        own = self.geometry[self.position[code]]
+        touched = np.sort(self._tree.query(own, predicate="intersects"))
+        others = [i for i in touched.tolist() if self.codes[i] != code]
+        borders = shapely.intersection(shapely.boundary(own), shapely.boundary(self.geometry[others]))
+        return [
+            {"grid": self.codes[i], "shared_m": round(_length_m(line), 2)}
+            for i, line in zip(others, borders, strict=True)
+        ]
+
+    @cached_property
+    def _tree(self) -> shapely.STRtree:
+        return shapely.STRtree(self.geometry)
+
+
+def _length_m(line: Any) -> float:
+    if shapely.length(line) == 0:
+        return 0.0
+    east, north = metres_per_degree(np.array([shapely.get_y(shapely.centroid(line))]))
+    return float(shapely.length(shapely.transform(line, lambda xy: xy * [east[0], north[0]])))
 
 
 @dataclass(frozen=True)

@@ -58,23 +58,15 @@ class NewEvent:
     keys: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
-class Claim:
-    """What became of a key: the event that holds it, and whether its body was the same."""
-
-    event: UUID
-    received_at: datetime
-    same_body: bool
-
-
 ENTER = sa.text("SELECT pg_advisory_xact_lock_shared(:key)")
 #: A statement of its own: its snapshot must be taken after the lock was.
 ADMIT = sa.text("SELECT clock_timestamp() AS received_at, (SELECT coalesce(max(number), 0) FROM generation) AS newest")
 
 
-def admit(connection: sa.Connection) -> Admission:
-    """From here until the transaction ends no generation is published; the instant of reception is taken."""
-    connection.execute(ENTER, {"key": GENERATION_LOCK})
+def admit(connection: sa.Connection, *, hold: bool = True) -> Admission:
+    """The instant of reception; with `hold` no generation is published from here until the transaction ends."""
+    if hold:
+        connection.execute(ENTER, {"key": GENERATION_LOCK})
     row = connection.execute(ADMIT).one()
     return Admission(row.received_at, row.newest)
 
@@ -89,102 +81,6 @@ def ensure_month(connection: sa.Connection, instant: datetime) -> None:
     """The month of `instant` can be stored into afterwards."""
     if not connection.execute(MONTH_EXISTS, {"instant": instant}).scalar_one():
         connection.execute(ENSURE_MONTH, {"instant": instant})
-
-
-CLAIM = sa.text("""
-    INSERT INTO event_key (channel, key, event, received_at, body_hash)
-    SELECT * FROM unnest(CAST(:channels AS text[]), CAST(:keys AS text[]), CAST(:events AS uuid[]),
-                         CAST(:times AS timestamptz[]), CAST(:hashes AS bytea[]))
-    ON CONFLICT DO NOTHING RETURNING channel, key
-""")
-HELD = sa.text("""
-    SELECT k.channel, k.key, k.event, k.received_at, k.body_hash FROM event_key k
-    JOIN unnest(CAST(:channels AS text[]), CAST(:keys AS text[])) AS asked (channel, key) USING (channel, key)
-""")
-
-
-def claim_keys(connection: sa.Connection, events: Sequence[NewEvent]) -> dict[int, Claim]:
-    """Position in `events` -> who holds its key already, in the store or earlier in `events`; the others hold theirs now.
-
-    Waits for a concurrent transaction that is storing the same key. When one key of an event is held by another, its other
-    keys lead to that one too (same body) or are let go (another body).
-    """
-    first: dict[tuple[str, str], int] = {}
-    for position, event in enumerate(events):
-        for key in event.keys:
-            first.setdefault((event.channel, key), position)
-    if not first:
-        return {}
-    held = _claim(connection, events, first)
-    claims = {
-        position: claim
-        for position, event in enumerate(events)
-        if (claim := _claim_of(event, position, events, first, held)) is not None
-    }
-    _settle(connection, events, claims, set(first) - set(held))
-    return claims
-
-
-def _claim(
-    connection: sa.Connection, events: Sequence[NewEvent], first: dict[tuple[str, str], int]
-) -> dict[tuple[str, str], Any]:
-    """Insert the keys in one order everywhere, so that two batches cannot wait for each other; return those held by others."""
-    names = sorted(first)
-    values = {
-        "channels": [channel for channel, _ in names],
-        "keys": [key for _, key in names],
-        "events": [events[first[name]].id for name in names],
-        "times": [events[first[name]].received_at for name in names],
-        "hashes": [events[first[name]].body_hash for name in names],
-    }
-    ours = {(row.channel, row.key) for row in connection.execute(CLAIM, values)}
-    others = [name for name in names if name not in ours]
-    if not others:
-        return {}
-    asked = {"channels": [channel for channel, _ in others], "keys": [key for _, key in others]}
-    return {(row.channel, row.key): row for row in connection.execute(HELD, asked)}
-
-
-def _claim_of(
-    event: NewEvent,
-    position: int,
-    events: Sequence[NewEvent],
-    first: dict[tuple[str, str], int],
-    held: dict[tuple[str, str], Any],
-) -> Claim | None:
-    for key in event.keys:
-        name = (event.channel, key)
-        if name in held:
-            row = held[name]
-            return Claim(row.event, row.received_at, bytes(row.body_hash) == event.body_hash)
-        if first[name] != position:
-            earlier = events[first[name]]
-            return Claim(earlier.id, earlier.received_at, earlier.body_hash == event.body_hash)
-    return None
-
-
-def _settle(
-    connection: sa.Connection, events: Sequence[NewEvent], claims: dict[int, Claim], ours: set[tuple[str, str]]
-) -> None:
-    """Keys that came new beside a known one: lead to the known event, or are let go."""
-    for position, claim in claims.items():
-        event = events[position]
-        for key in event.keys:
-            if (event.channel, key) not in ours:
-                continue
-            where = {"channel": event.channel, "key": key, "ours": event.id}
-            if claim.same_body:
-                connection.execute(
-                    sa.text(
-                        "UPDATE event_key SET event = :event, received_at = :received_at "
-                        "WHERE channel = :channel AND key = :key AND event = :ours"
-                    ),
-                    where | {"event": claim.event, "received_at": claim.received_at},
-                )
-            else:
-                connection.execute(
-                    sa.text("DELETE FROM event_key WHERE channel = :channel AND key = :key AND event = :ours"), where
-                )
 
 
 COPY_EVENTS = (

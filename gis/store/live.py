@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 import sqlalchemy as sa
 
+from gis.errors import ParameterInvalid
 from gis.locate import GridIndex
 from gis.partition import Boundaries
 from gis.store.boundaries import Moment, read_boundaries
@@ -27,6 +28,20 @@ class State:
     boundaries: Boundaries
     index: GridIndex
     since: datetime | None
+    _by_layer: dict[str, GridIndex] = field(default_factory=dict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def index_of(self, layer: str | None) -> GridIndex:
+        """The index over all layers, or over one alone (made once); ParameterInvalid for a layer without grids."""
+        if layer is None:
+            return self.index
+        with self._lock:
+            if layer not in self._by_layer:
+                narrowest = [p for p in self.boundaries.assignable() if p.layer == layer]
+                if not narrowest:
+                    raise ParameterInvalid(f"no grids of layer {layer} are in force at this moment", place="layer")
+                self._by_layer[layer] = GridIndex(narrowest, self.boundaries)
+            return self._by_layer[layer]
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,66 @@
+"""The application: settings read once, one engine, one Live; routers, errors and static files put together."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+from starlette.concurrency import run_in_threadpool
+
+from api import errors
+from api.routers import events, grids, locate, operations
+from api.settings import Settings
+from gis.errors import GridError, ParameterInvalid
+from gis.store.engine import create_engine
+from gis.store.errors import translating
+from gis.store.live import Live
+
+log = logging.getLogger("gridbeat.api")
+
+DESCRIPTION = """
+The spatial service for grid-based governance: every report finds its grid.
+
+Coordinates are WGS 84 lon, lat unless a `crs` is declared; times are RFC 3339 with offset; errors are
+`application/problem+json` with a stable `code`. Writes need an API key (`Authorization: Bearer ...`).
+"""
+
+
+def create_app(settings: Settings | None = None) -> FastAPI:
+    """The application over the store that `GRIDBEAT_DATABASE_URL` names; `gridbeat serve` and `demo` set it.
+
+    Raises ParameterInvalid without a database address, or when the demo's public key is used outside the demo.
+    """
+    given = settings or Settings()
+    if given.database_url is None:
+        raise ParameterInvalid(
+            "no database: start with `gridbeat serve`, or set GRIDBEAT_DATABASE_URL", place="GRIDBEAT_DATABASE_URL"
+        )
+    given.callers  # noqa: B018 - refuses a public secret now, not at the first request
+    app = FastAPI(
+        title="Gridbeat", version="0.1.0", description=DESCRIPTION, docs_url=None, redoc_url=None, lifespan=_lifespan
+    )
+    app.state.settings = given
+    app.state.engine = create_engine(given.database_url, pool_size=given.pool_size)
+    app.state.live = Live(given.states_kept)
+    errors.install(app)
+    for module in (locate, events, grids, operations):
+        app.include_router(module.router)
+    return app
+
+
+@asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    """The boundaries are loaded before the first request if the store answers; without it the service starts and says 503."""
+    await run_in_threadpool(_warm, app)
+    yield
+    app.state.engine.dispose()
+
+
+def _warm(app: FastAPI) -> None:
+    try:
+        with translating(), app.state.engine.connect() as connection:
+            app.state.live.state(connection, app.state.live.now(connection))
+    except GridError as error:
+        log.warning("boundaries are not loaded yet: %s", error.message)

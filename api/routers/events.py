@@ -1,0 +1,137 @@
+"""`/v1/events`: reports come in, events are read back."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Header, Query, Request
+
+from api import bulk
+from api.answers import GeoJson, Json, collection, event_cursor, event_json, feature, point, to_cursor
+from api.deps import (
+    BBox,
+    BulkBody,
+    Connection,
+    JsonObject,
+    LiveBoundaries,
+    Member,
+    PolicyInForce,
+    Viewer,
+    instant,
+    known_parameters,
+)
+from api.settings import Caller
+from data.intake import Submission, accept
+from data.report import clean
+from gis.errors import BatchRefused, EventUnknown, ParameterInvalid
+from gis.store.events import EventFilter, list_events, read_event, receipts
+
+router = APIRouter(prefix="/v1/events", tags=["events"], dependencies=[Depends(known_parameters)])
+
+Limit = Annotated[int, Query(ge=1, le=10_000)]
+Key = Annotated[str | None, Header(max_length=256, description="the same key and body answer with the same event")]
+
+
+@router.post("", status_code=201, summary="One report")
+def report(
+    body: JsonObject,
+    connection: Connection,
+    boundaries: LiveBoundaries,
+    policy: PolicyInForce,
+    who: Member,
+    idempotency_key: Key = None,
+) -> Json:
+    """201 with the event and its assignment; 200 with the same event when key and body were sent before; 409 for another body."""
+    submission = Submission(clean(body, datetime.now(UTC)), idempotency_key)
+    (outcome,) = accept(connection, boundaries, [submission], actor=who.actor, policy=policy)
+    if outcome.error is not None or outcome.event is None:
+        raise outcome.error or EventUnknown("the report was not stored")
+    row = read_event(connection, outcome.event)
+    status = 200 if outcome.repeated else 201
+    return Json(event_json(row, who), status, {"Location": f"/v1/events/{outcome.event}"})
+
+
+@router.post("/batch", summary="Many reports")
+def batch(
+    request: Request,
+    body: BulkBody,
+    connection: Connection,
+    boundaries: LiveBoundaries,
+    policy: PolicyInForce,
+    who: Member,
+    atomic: Annotated[bool, Query(description="true: all rows or none")] = False,
+    crs: Annotated[str | None, Query(description="datum of rows that declare none")] = None,
+) -> Json:
+    """NDJSON, CSV or GeoJSON: a result a row; valid rows are stored, rejected rows come back with number and reason."""
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    table = bulk.report_table(kind, body)
+    constants = {"crs": crs} if crs else {}
+    results = bulk.accept_table(connection, boundaries, table, constants, actor=who.actor, policy=policy)
+    if atomic and results["rejected"]:
+        raise BatchRefused(
+            f"{results['rejected']} of {results['rows']} rows were rejected, so none is stored (atomic=true)",
+            results=[result for result in results["results"] if result["result"] == "rejected"],
+        )
+    return Json(results)
+
+
+@router.get("", summary="Events as GeoJSON")
+def events(
+    connection: Connection,
+    bbox: BBox,
+    who: Viewer,
+    when: Annotated[
+        str | None, Query(alias="datetime", description="instant or begin/end of occurred_at, .. is open")
+    ] = None,
+    grid: Annotated[str | None, Query(description="code or uid")] = None,
+    layer: str | None = None,
+    category: str | None = None,
+    channel: str | None = None,
+    status: Literal["open", "closed"] | None = None,
+    limit: Limit = 100,
+    cursor: str | None = None,
+) -> GeoJson:
+    """A page of events, newest received first."""
+    begin, end = interval(when)
+    wanted = EventFilter(
+        bbox, begin, end, grid, layer, category, channel, status, limit=limit + 1, before=event_cursor(cursor)
+    )
+    return _page(list_events(connection, wanted), limit, who)
+
+
+@router.get("/unassigned", summary="The queue: open events without a grid")
+def unassigned(connection: Connection, who: Viewer, limit: Limit = 100, cursor: str | None = None) -> GeoJson:
+    """Events that no grid was found for, with the reason; newest first."""
+    wanted = EventFilter(unassigned=True, limit=limit + 1, before=event_cursor(cursor))
+    return _page(list_events(connection, wanted), limit, who)
+
+
+@router.get("/{event}", summary="One event")
+def one_event(event: UUID, connection: Connection, who: Viewer) -> Json:
+    """The event with its newest assignment."""
+    return Json(event_json(read_event(connection, event), who))
+
+
+@router.get("/{event}/assignments", summary="All receipts of an event")
+def assignments(event: UUID, connection: Connection, _: Viewer) -> Json:
+    """Why it belongs where it does: every receipt, oldest first."""
+    return Json({"event": event, "assignments": receipts(connection, event)})
+
+
+def interval(value: str | None) -> tuple[datetime | None, datetime | None]:
+    """Begin and end of an OGC `datetime`: an instant is the second it begins."""
+    if value is None:
+        return None, None
+    begin, slash, end = value.partition("/")
+    if not slash:
+        raise ParameterInvalid("datetime is begin/end; an open side is ..", place="datetime")
+    sides = [None if side in {"", ".."} else instant(side, "datetime") for side in (begin, end)]
+    return sides[0], sides[1]
+
+
+def _page(rows: list[dict[str, Any]], limit: int, who: Caller) -> GeoJson:
+    shown = rows[:limit]
+    more = to_cursor(shown[-1]["received_at"].isoformat(), shown[-1]["id"]) if len(rows) > limit else None
+    return GeoJson(collection((feature(row["id"], point(row), event_json(row, who)) for row in shown), more))

@@ -1,0 +1,171 @@
+"""Load: a file of grids becomes a generation, a table of reports becomes events; a dry run first, the same code then for real."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+
+from data.batch import RowPlan, rejection, submissions_of
+from data.intake import Outcome, Policy, Submission, accept
+from data.readers import GridFile
+from data.rowchunk import Rejection, RowChunk
+from gis.findings import Finding
+from gis.hierarchy import parent_findings
+from gis.partition import Boundaries
+from gis.store import generations
+from gis.store.generations import Generation, Publication
+from gis.store.keys import open_rehearsal
+from gis.store.live import Live
+from gis.supersede import Incoming, Supersession
+from gis.topology import check_raw, has_errors, mode_of, ordered
+
+#: Rows that are committed together.
+CHUNK = 5_000
+
+
+@dataclass
+class EventsLoaded:
+    """What became of a table of reports; in a dry run, what would."""
+
+    rows: int = 0
+    stored: int = 0
+    repeated: int = 0
+    rejected: int = 0
+    methods: Counter[str] = field(default_factory=Counter)
+    reasons: Counter[str] = field(default_factory=Counter)
+
+    def add(self, outcomes: Iterable[Outcome]) -> None:
+        """Count the outcomes of stored and repeated rows."""
+        for outcome in outcomes:
+            self.repeated += outcome.repeated
+            if outcome.assignment is not None and outcome.error is None and not outcome.repeated:
+                self.stored += 1
+                self.methods[outcome.assignment.method] += 1
+                if outcome.assignment.reason:
+                    self.reasons[outcome.assignment.reason] += 1
+
+
+def file_key(path: Path) -> str:
+    """SHA-256 of a file: with the row number it names a row that has no id of its own, so that loading twice stores once."""
+    with path.open("rb") as file:
+        return f"file:{hashlib.file_digest(file, 'sha256').hexdigest()}"
+
+
+def load_events(
+    engine: sa.Engine,
+    live: Live,
+    chunks: Iterable[RowChunk],
+    plan: RowPlan,
+    *,
+    actor: str,
+    commit: bool,
+    policy: Policy | None = None,
+    on_rejected: Callable[[Rejection], None] = lambda _: None,
+    on_progress: Callable[[int], None] = lambda _: None,
+) -> EventsLoaded:
+    """Every usable row is an event once, committed in chunks; the others go to `on_rejected`. Memory stays flat.
+
+    A load that was cut off is repeated whole: rows that are there already count as `repeated`. Without `commit` nothing is
+    stored and the figures are those of the real run.
+    """
+    loaded = EventsLoaded()
+    with engine.connect() as connection:
+        if not commit:
+            open_rehearsal(connection)
+            connection.commit()
+        for chunk in chunks:
+            rows, refused = submissions_of(chunk, plan, datetime.now(UTC))
+            loaded.rows += len(chunk.numbers) + len(chunk.rejected)
+            for part in _parts(rows, CHUNK):
+                submissions = [submission for _, submission in part]
+                outcomes = accept(connection, live, submissions, actor=actor, policy=policy, rehearse=not commit)
+                connection.commit()
+                loaded.add(outcomes)
+                refused += [
+                    rejection(number, outcome.error, submission.report.raw)
+                    for (number, submission), outcome in zip(part, outcomes, strict=True)
+                    if outcome.error is not None
+                ]
+            loaded.rejected += len(refused)
+            for one in sorted(refused, key=lambda one: one.row):
+                on_rejected(one)
+            on_progress(loaded.rows)
+    return loaded
+
+
+def _parts(rows: Sequence[tuple[int, Submission]], size: int) -> Iterator[list[tuple[int, Submission]]]:
+    held = iter(rows)
+    while part := list(islice(held, size)):
+        yield part
+
+
+@dataclass(frozen=True)
+class GridsLoaded:
+    """What is wrong with a file of grids, what it would change (None when errors forbid it), and the generation it became."""
+
+    findings: list[Finding]
+    change: Supersession | None = None
+    generation: Generation | None = None
+
+
+def incoming_of(file: GridFile, *, profile: str = "external", match: str = "code") -> Incoming:
+    """A file's grids as the whole content of their layer and level; a grid without a name is called by its code."""
+    names = tuple(name or code for name, code in zip(file.names, file.codes, strict=True))
+    return Incoming(
+        file.layer, file.level, tuple(file.codes), names, tuple(file.parents), file.geometry, profile, match
+    )
+
+
+def load_grids(
+    connection: sa.Connection,
+    file: GridFile,
+    publication: Publication,
+    *,
+    enclaves: Sequence[tuple[float, float]] = (),
+    commit: bool,
+) -> GridsLoaded:
+    """The file's findings and what it would change; with `commit` and no error it is published in the caller's transaction.
+
+    `publication.incoming` is the file (`incoming_of`). Raises what `gis.store.generations.publish` raises.
+    """
+    mode = mode_of(file.layer)
+    voided = generations.voided_codes(connection)
+    findings = check_raw(file.codes, file.geometry, names=file.names, enclaves=enclaves, voided=voided, mode=mode)
+    if has_errors(findings):
+        return GridsLoaded(findings)
+    _, after, change = generations.preview(connection, publication)
+    findings = ordered([*findings, *_parent_findings(file, after)])
+    if not commit or has_errors(findings):
+        return GridsLoaded(findings, change)
+    return GridsLoaded(findings, change, generations.publish(connection, publication))
+
+
+def _parent_findings(file: GridFile, after: Boundaries) -> list[Finding]:
+    """The file against the grids above, as they will be when it is in force."""
+    partition, above = after.partition(file.layer, file.level), after.above(file.level)
+    if partition is None or above is None:
+        return []
+    units = (after.by_code[code] for code in partition.codes)
+    parent_of = {unit.code: after.units[unit.parent].code for unit in units if unit.parent}
+    lenient = mode_of(file.layer) == "overlay"
+    return parent_findings(partition.codes, partition.geometry, above, parent_of, lenient=lenient)
+
+
+def summary_of(loaded: EventsLoaded) -> dict[str, Any]:
+    """The figures of a load as JSON."""
+    return {
+        "rows": loaded.rows,
+        "stored": loaded.stored,
+        "repeated": loaded.repeated,
+        "rejected": loaded.rejected,
+        "methods": dict(loaded.methods),
+        "reasons": dict(loaded.reasons),
+    }

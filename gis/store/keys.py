@@ -1,0 +1,144 @@
+"""Keys: the names under which a report may come again; each belongs to one event, whoever was first to commit."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import sqlalchemy as sa
+
+from gis.store.events import NewEvent
+
+#: Channel and key.
+Name = tuple[str, str]
+
+
+@dataclass(frozen=True)
+class Claim:
+    """What became of a key: the event that holds it, and whether its body was the same."""
+
+    event: UUID
+    received_at: datetime
+    same_body: bool
+
+
+CLAIM = """
+    INSERT INTO {table} (channel, key, event, received_at, body_hash)
+    SELECT * FROM unnest(CAST(:channels AS text[]), CAST(:keys AS text[]), CAST(:events AS uuid[]),
+                         CAST(:times AS timestamptz[]), CAST(:hashes AS bytea[]))
+    ON CONFLICT DO NOTHING RETURNING channel, key
+"""
+HELD = """
+    SELECT k.channel, k.key, k.event, k.received_at, k.body_hash FROM {table} k
+    JOIN unnest(CAST(:channels AS text[]), CAST(:keys AS text[])) AS asked (channel, key) USING (channel, key)
+"""
+
+
+def claim_keys(connection: sa.Connection, events: Sequence[NewEvent]) -> dict[int, Claim]:
+    """Position in `events` -> who holds its key already, in the store or earlier in `events`; the others hold theirs now.
+
+    Waits for a concurrent transaction that is storing the same key. When one key of an event is held by another, its other
+    keys lead to that one too (same body) or are let go (another body).
+    """
+    first = _first_of_each(events)
+    held = _insert(connection, "event_key", events, first)
+    claims = _claims(events, first, held)
+    _settle(connection, events, claims, set(first) - set(held))
+    return claims
+
+
+def open_rehearsal(connection: sa.Connection) -> None:
+    """This connection can rehearse afterwards: the keys seen are kept in a temporary table, so memory stays flat."""
+    connection.execute(sa.text("CREATE TEMP TABLE IF NOT EXISTS rehearsed_key (LIKE event_key INCLUDING ALL)"))
+    connection.execute(sa.text("TRUNCATE rehearsed_key"))
+
+
+def rehearse_keys(connection: sa.Connection, events: Sequence[NewEvent]) -> dict[int, Claim]:
+    """What `claim_keys` would say, remembered for later chunks on this connection; the store stays as it is."""
+    first = _first_of_each(events)
+    stored = _look_up(connection, "event_key", list(first))
+    new = {name: position for name, position in first.items() if name not in stored}
+    held = stored | _insert(connection, "rehearsed_key", events, new)
+    return _claims(events, first, held)
+
+
+def _first_of_each(events: Sequence[NewEvent]) -> dict[Name, int]:
+    """(channel, key) -> position of the first event that brings it."""
+    first: dict[Name, int] = {}
+    for position, event in enumerate(events):
+        for key in event.keys:
+            first.setdefault((event.channel, key), position)
+    return first
+
+
+def _claims(events: Sequence[NewEvent], first: dict[Name, int], held: dict[Name, Any]) -> dict[int, Claim]:
+    found = ((position, _claim_of(event, position, events, first, held)) for position, event in enumerate(events))
+    return {position: claim for position, claim in found if claim is not None}
+
+
+def _insert(
+    connection: sa.Connection, table: str, events: Sequence[NewEvent], first: dict[Name, int]
+) -> dict[Name, Any]:
+    """Insert the keys in one order everywhere, so that two batches cannot wait for each other; return those held by others."""
+    if not first:
+        return {}
+    names = sorted(first)
+    values = {
+        "channels": [channel for channel, _ in names],
+        "keys": [key for _, key in names],
+        "events": [events[first[name]].id for name in names],
+        "times": [events[first[name]].received_at for name in names],
+        "hashes": [events[first[name]].body_hash for name in names],
+    }
+    ours = {(row.channel, row.key) for row in connection.execute(sa.text(CLAIM.format(table=table)), values)}
+    return _look_up(connection, table, [name for name in names if name not in ours])
+
+
+def _look_up(connection: sa.Connection, table: str, names: Sequence[Name]) -> dict[Name, Any]:
+    if not names:
+        return {}
+    asked = {"channels": [channel for channel, _ in names], "keys": [key for _, key in names]}
+    return {(row.channel, row.key): row for row in connection.execute(sa.text(HELD.format(table=table)), asked)}
+
+
+def _claim_of(
+    event: NewEvent,
+    position: int,
+    events: Sequence[NewEvent],
+    first: dict[Name, int],
+    held: dict[Name, Any],
+) -> Claim | None:
+    for key in event.keys:
+        name = (event.channel, key)
+        if name in held:
+            row = held[name]
+            return Claim(row.event, row.received_at, bytes(row.body_hash) == event.body_hash)
+        if first[name] != position:
+            earlier = events[first[name]]
+            return Claim(earlier.id, earlier.received_at, earlier.body_hash == event.body_hash)
+    return None
+
+
+def _settle(connection: sa.Connection, events: Sequence[NewEvent], claims: dict[int, Claim], ours: set[Name]) -> None:
+    """Keys that came new beside a known one: lead to the known event, or are let go."""
+    for position, claim in claims.items():
+        event = events[position]
+        for key in event.keys:
+            if (event.channel, key) not in ours:
+                continue
+            where = {"channel": event.channel, "key": key, "ours": event.id}
+            if claim.same_body:
+                connection.execute(
+                    sa.text(
+                        "UPDATE event_key SET event = :event, received_at = :received_at "
+                        "WHERE channel = :channel AND key = :key AND event = :ours"
+                    ),
+                    where | {"event": claim.event, "received_at": claim.received_at},
+                )
+            else:
+                connection.execute(
+                    sa.text("DELETE FROM event_key WHERE channel = :channel AND key = :key AND event = :ours"), where
+                )
