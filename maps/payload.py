@@ -71,7 +71,7 @@ def time_text(at: datetime | None) -> str:
     if at is None:
         return ""
     offset = f"{at:%z}"
-    return f"{at:%Y-%m-%d %H:%M}" + (f" UTC{offset[:3]}:{offset[3:]}" if offset else "")
+    return f"{at:%Y-%m-%d %H:%M}" + (f" {offset[:3]}:{offset[3:]}" if offset else "")
 
 
 def layers_present(grids: Sequence[GridShape]) -> list[str]:

@@ -1,6 +1,6 @@
 """The only colours of every map, and the font stack: the browser reads them as CSS variables, the picture as hex strings.
 
-`FILLS` was searched for: lightness 77-95, chroma <= 27 in CIE Lab, the six that keep the largest distance from each other
+`FILLS` was searched for: lightness 79-95, chroma <= 21 in CIE Lab, the six that keep the largest distance from each other
 to normal, deuteranope and protanope eyes (Machado, Oliveira, Fernandes 2009, severity 1.0). `tests/maps/test_style.py`
 holds that distance and the contrast of every text.
 """
@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Final
 
 #: What neighbouring grids are filled with: six muted tones, told apart without red and green.
-FILLS: Final = ("#e2f2e0", "#acc3c1", "#fceeba", "#8dc5ed", "#c6bf9c", "#b5efff")
+FILLS: Final = ("#faedc6", "#a8c7e8", "#eff2e7", "#d1c2a8", "#cdedfd", "#cbc1c6")
 
 #: Everything else, by what it draws.
 COLOURS: Final = {

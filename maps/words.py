@@ -47,6 +47,7 @@ MESSAGES: Final[dict[str, tuple[str, str]]] = {
     "legend.badge": ("网格内上报数", "Reports in a grid"),
     "legend.badge.area": ("社区、村或片区合计", "Sum of a community or area"),
     "legend.single": ("上报（放大后逐条显示）", "Report (single ones when zoomed in)"),
+    "legend.dot": ("上报", "Report"),
     "legend.edge": ("压在网格边界上的上报", "Report exactly on a border"),
     "legend.unassigned": ("未归属的上报", "Report without a grid"),
     "reports": ("上报情况", "Reports"),
@@ -54,7 +55,7 @@ MESSAGES: Final[dict[str, tuple[str, str]]] = {
     "reports.assigned": ("已归属网格", "Assigned to a grid"),
     "reports.edge": ("其中压边界", "of these on a border"),
     "reports.unassigned": ("未归属", "Without a grid"),
-    "reports.unplaced": ("其中无坐标，图上不显示", "of these without a position, not on the map"),
+    "reports.unplaced": ("无坐标，图上不显示", "Without a position, not on the map"),
     "reports.open": ("未结", "Open"),
     "reports.capped": (
         "逐条显示最近的 {drawn} 条（共 {placed} 条有坐标）；所有合计数均为全量准确值。",

@@ -5,7 +5,10 @@
   const SINGLES_FROM_PX = 62; // radius of the typical grid from which its reports are drawn one by one
   const SINGLES_IN_VIEW = 4000;
   const UNASSIGNED_MERGE_PX = 44;
-  const ORDER = ["context", "general", "unit", "micro", "frontage", "street", "level.community", "level.subdistrict", "level.district", "dedicated"];
+  // Drawn from below to above; layers of other names come right after the general one.
+  const BELOW = ["layer.unit", "layer.micro", "layer.general"];
+  const BETWEEN = ["kind.field", "kind.water", "kind.building", "kind.street", "border", "level.community", "level.subdistrict", "level.district"];
+  const ABOVE = ["layer.frontage", "layer.dedicated"];
 
   gridbeat.layerKind = (layer) => (layer === "dedicated" || layer === "frontage" ? layer : "general");
 
@@ -67,6 +70,7 @@
 
     start() {
       const map = this.map;
+      map.options.zoomSnap = 0.25; // there are no tiles to keep to whole zooms
       L.control.zoom({ position: "bottomright", zoomInTitle: gridbeat.word("zoom.in"), zoomOutTitle: gridbeat.word("zoom.out") }).addTo(map);
       L.control.scale({ imperial: false, position: "bottomright", maxWidth: 140 }).addTo(map);
       this.tiles();
@@ -87,6 +91,7 @@
     tiles() {
       const b = this.data.basemap;
       if (!b) return;
+      this.map.options.zoomSnap = 1;
       L.tileLayer(b.url, { maxZoom: b.max_zoom }).addTo(this.map);
       L.control.attribution({ prefix: false, position: "bottomleft" }).addTo(this.map)
         .addAttribution(this.plain(b.attribution + " " + gridbeat.word("approval", { number: b.approval })));
@@ -107,7 +112,15 @@
         lines("street", { color: colours.street, weight: 1.6, opacity: 1 })];
       for (const layer of this.data.layers) this.groups["layer." + layer] = [this.gridLayer(layer)];
       for (const level of ["community", "subdistrict", "district"]) this.groups["level." + level] = this.outlineLayers(level);
+      if (context.length) this.groups.border = [this.borderLayer()];
       this.restack();
+    }
+
+    /** Grid borders once more, above streets and water that run along them. */
+    borderLayer() {
+      const features = this.data.grids.features.filter((f) => f.properties.layer === "general");
+      const style = { color: this.data.colours["grid-border"], weight: 1.1, dashArray: "5 3", fill: false };
+      return L.geoJSON(features, { interactive: false, style, smoothFactor: 0.8 });
     }
 
     gridLayer(layer) {
@@ -133,12 +146,10 @@
     }
 
     restack() {
-      const below = ["layer.unit", "layer.micro", "layer.general", ...this.data.layers.map((l) => "layer." + l), "kind.field",
-        "kind.water", "kind.building", "kind.street", "level.community", "level.subdistrict", "level.district", "layer.frontage", "layer.dedicated"];
-      const order = [...new Set(below)].filter((key) => !["layer.frontage", "layer.dedicated"].includes(key));
-      for (const key of [...order, "layer.frontage", "layer.dedicated"]) {
+      const other = this.data.layers.map((l) => "layer." + l).filter((key) => !BELOW.includes(key) && !ABOVE.includes(key));
+      for (const key of [...BELOW, ...other, ...BETWEEN, ...ABOVE]) {
         for (const group of this.groups[key] || []) {
-          if (!this.isShown(key)) { this.map.removeLayer(group); continue; }
+          if (!this.isShown(key === "border" ? "layer.general" : key)) { this.map.removeLayer(group); continue; }
           this.map.addLayer(group);
           group.bringToFront();
         }
@@ -171,11 +182,6 @@
       this.pane.style.visibility = "";
       this.pane.dataset.by = placed.by;
       this.pane.dataset.singles = singles.length;
-    }
-
-    at(item) {
-      const p = this.map.containerPointToLayerPoint([item.x, item.y]);
-      return "left:" + Math.round(p.x) + "px;top:" + Math.round(p.y) + "px";
     }
 
     chip(item) {
