@@ -31,10 +31,12 @@ def _given() -> str | None:
 
 
 def _cluster() -> Cluster:
-    from api.settings import Settings
-    from gis.store.cluster import Cluster
+    import os
 
-    return Cluster.at(Settings().home)
+    from api.settings import Settings
+    from gis.store.cluster import Cluster, default_home
+
+    return Cluster.at(Settings().home or default_home(os.environ, os.geteuid()))
 
 
 def _url() -> str:
