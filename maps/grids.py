@@ -79,11 +79,14 @@ class Reports:
 
 @dataclass(frozen=True)
 class ContextShape:
-    """A line or polygon that helps to find one's way: `kind` is one of CONTEXT_KINDS."""
+    """A line or polygon that helps to find one's way: `kind` is one of CONTEXT_KINDS, other kinds are left out.
+
+    `width` is relative: 1 an ordinary street, 2 an arterial road, 0.6 a lane.
+    """
 
     kind: str
     geometry: Any
-    name: str = ""
+    width: float = 1.0
 
 
 @dataclass(frozen=True)

@@ -80,7 +80,7 @@ def _entries(sheet: Sheet) -> list[tuple[str, str]]:
     levels = {f["properties"]["level"] for f in data["outlines"]["features"]}
     found += [("community", f"level.{level}") for level in ("community", "subdistrict", "district") if level in levels]
     kinds = {f["properties"]["kind"] for f in data["context"]}
-    found += [(kind, f"kind.{kind}") for kind in ("street", "water", "building", "field") if kind in kinds]
+    found += [(kind, f"kind.{kind}") for kind in ("street", "water", "building") if kind in kinds]
     if data["totals"]["total"]:
         found += [("badge", "legend.badge"), ("single", "legend.dot"), ("edge", "legend.edge")]
         found += [("unassigned", "legend.unassigned")]
@@ -121,7 +121,7 @@ def _area(sheet: Sheet, axes: Any, symbol: str, y: float) -> None:
         for i, fill in enumerate(FILLS[:4]):
             axes.add_patch(Rectangle((0.01 + i * 0.035, low), 0.035, high, facecolor=fill))
     edge = {"general": "grid-border", "water": "water-line"}.get(symbol, symbol)
-    face = COLOURS[symbol] if symbol in {"water", "building", "field"} else "none"
+    face = COLOURS[symbol] if symbol in {"water", "building"} else "none"
     box = Rectangle((0.01, low), 0.14, high, facecolor=face, edgecolor=COLOURS[edge], linewidth=1.2 * unit)
     if symbol == "dedicated":
         box.set(hatch="////", linewidth=2.4 * unit)

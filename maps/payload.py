@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from maps.base import Basemap
 
 #: More border vertices than this are simplified for display, with the first tolerance (metres) that suffices.
-VERTEX_BUDGET: Final = 160_000
-TOLERANCES_M: Final = (1.0, 2.0, 4.0, 8.0, 16.0)
+VERTEX_BUDGET: Final = 240_000
+TOLERANCES_M: Final = (2.0, 4.0, 8.0, 16.0)
 METRES_A_DEGREE: Final = 111_320.0  # for display tolerances only
 
 #: Where a map without anything on it looks: China.
@@ -126,6 +126,23 @@ def label_points(shapes: npt.NDArray[np.object_]) -> tuple[npt.NDArray[np.float6
     return np.round(ends[:, 0], 6), np.round(shapely.length(lines), 7)
 
 
+def _uncovered(grids: Sequence[GridShape], shapes: npt.NDArray[np.object_]) -> npt.NDArray[np.object_]:
+    """The shapes without what a dedicated grid covers, so that two labels do not stand in one place; never empty."""
+    import shapely
+
+    over = np.array([grid.layer == "dedicated" for grid in grids], dtype=bool)
+    if not over.any() or over.all():
+        return shapes
+    free = shapes.copy()
+    below, above = shapely.STRtree(shapes[over]).query(shapes[~over], predicate="intersects")
+    index = np.flatnonzero(~over)
+    for i in np.unique(below):
+        rest = shapely.difference(shapes[index[i]], shapely.union_all(shapes[over][above[below == i]]))
+        if rest.area > 0.15 * shapes[index[i]].area and rest.geom_type in {"Polygon", "MultiPolygon"}:
+            free[index[i]] = rest
+    return free
+
+
 def _largest_part(shape: Any) -> Any:
     import shapely
 
@@ -194,7 +211,7 @@ def _features(grids: Sequence[GridShape], shift: Shift) -> tuple[list[dict[str, 
     if not grids:
         return [], None
     shapes, simplified = display_shapes(grids)
-    points, radii = label_points(shapes)
+    points, radii = label_points(_uncovered(grids, shapes))
     points = np.round(shift(points), 6)
     features = [
         {
@@ -242,16 +259,21 @@ def geojson(shape: Any, shift: Shift) -> dict[str, Any]:
 
 
 def _context(view: GridsView, shift: Shift) -> list[dict[str, Any]]:
-    ranked = sorted(view.context, key=lambda shape: CONTEXT_KINDS.index(shape.kind) if shape.kind in CONTEXT_KINDS else 9)
-    drawable = {"Polygon", "MultiPolygon", "LineString", "MultiLineString"}
+    """One feature a kind, width and dimension: thousands of streets and houses are few shapes to draw."""
+    held: dict[tuple[int, str, float, str], list[Any]] = {}
+    for shape in view.context:
+        kind = shape.geometry.geom_type.removeprefix("Multi")
+        if shape.kind in CONTEXT_KINDS and kind in {"Polygon", "LineString"} and not shape.geometry.is_empty:
+            key = (CONTEXT_KINDS.index(shape.kind), shape.kind, shape.width, kind)
+            parts = [shape.geometry] if kind == shape.geometry.geom_type else list(shape.geometry.geoms)
+            held.setdefault(key, []).extend(parts)
     return [
         {
             "type": "Feature",
-            "properties": {"kind": shape.kind, "name": shape.name},
-            "geometry": geojson(shape.geometry, shift),
+            "properties": {"kind": kind, "width": width},
+            "geometry": {"type": f"Multi{form}", "coordinates": [geojson(part, shift)["coordinates"] for part in parts]},
         }
-        for shape in ranked
-        if shape.geometry.geom_type in drawable and not shape.geometry.is_empty
+        for (_, kind, width, form), parts in sorted(held.items(), key=lambda item: item[0])
     ]
 
 

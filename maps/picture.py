@@ -86,7 +86,6 @@ def draw(view: GridsView, width: int, height: int) -> bytes:
         raise ParameterInvalid(f"a picture has {SMALLEST} to {LARGEST} pixels a side, not {width} x {height}", place="width")
     sheet = _sheet(view, width, height)
     if view.grids:
-        _context(sheet, ("field",), 1.0)
         _grids(sheet)
         _context(sheet, ("water", "building", "street"), 3.0)
         _outlines(sheet)
@@ -170,7 +169,6 @@ def _collection(sheet: Sheet, features: list[Any], zorder: float, **how: Any) ->
 def _context(sheet: Sheet, kinds: tuple[str, ...], zorder: float) -> None:
     unit = sheet.unit
     looks: dict[str, list[dict[str, Any]]] = {
-        "field": [{"facecolors": COLOURS["field"], "alpha": 0.5}],
         "water": [{"facecolors": COLOURS["water"], "edgecolors": COLOURS["water-line"], "linewidths": unit}],
         "building": [{"facecolors": COLOURS["building"], "alpha": 0.6}],
         "street": [
@@ -179,12 +177,18 @@ def _context(sheet: Sheet, kinds: tuple[str, ...], zorder: float) -> None:
         ],
     }
     for kind in kinds:
-        held = [f for f in sheet.data["context"] if f["properties"]["kind"] == kind]
-        lines = [f for f in held if "Line" in f["geometry"]["type"]]
-        areas = [f for f in held if "Line" not in f["geometry"]["type"]]
         for step, look in enumerate(looks[kind]):
-            _collection(sheet, areas, zorder + 0.1 * step, **look)
-            _collection(sheet, lines, zorder + 0.1 * step, **(look | {"facecolors": "none"}))
+            for feature in sheet.data["context"]:
+                if feature["properties"]["kind"] == kind:
+                    _collection(sheet, [feature], zorder + 0.1 * step, **_scaled(look, feature))
+
+
+def _scaled(look: dict[str, Any], feature: dict[str, Any]) -> dict[str, Any]:
+    """The look of a context feature: lines are as wide as their street is important, and never filled."""
+    if "Line" not in feature["geometry"]["type"]:
+        return look
+    width = look.get("linewidths", 1.0) * feature["properties"]["width"]
+    return look | {"facecolors": "none", "linewidths": width}
 
 
 def _grids(sheet: Sheet) -> None:
@@ -275,7 +279,7 @@ def _names(sheet: Sheet, stand: dict[int, tuple[float, float]]) -> None:
     features = sheet.data["grids"]["features"]
     if placing._typical(features, sheet.pixels_a_degree) < 15 * sheet.unit / 0.72:
         return
-    _community_names(sheet)
+    _community_names(sheet, stand)
     parents = placing.parent_names(sheet.view.outlines)
     order = sorted(range(len(features)), key=lambda i: (features[i]["properties"]["layer"] != "dedicated", i not in stand))
     for i in order:
@@ -284,8 +288,11 @@ def _names(sheet: Sheet, stand: dict[int, tuple[float, float]]) -> None:
         _grid_name(sheet, p, placing.display_name(p, parents), x, y, below=i in stand)
 
 
-def _community_names(sheet: Sheet) -> None:
+def _community_names(sheet: Sheet, stand: dict[int, tuple[float, float]]) -> None:
     scale = sheet.unit / 0.72
+    codes = Taken()  # where the codes below badges will want to stand
+    for x, y in stand.values():
+        codes.add(around(x, y - 19 * scale, 28 * scale, 15 * scale))
     for feature in sheet.data["outlines"]["features"]:
         p = feature["properties"]
         room = p["radius"] * sheet.pixels_a_degree
@@ -293,8 +300,9 @@ def _community_names(sheet: Sheet) -> None:
         if p["level"] != "community" or width > room * 3:
             continue
         x, y = sheet.pixel(*p["point"])
-        steps = [dy * scale for dy in (0, 28, -28, 46, -46, 64, -64) if abs(dy * scale) <= room]
-        box = sheet.taken.first_free(around(x, y + dy, width, 24 * scale) for dy in steps)
+        steps = [dy * scale for dy in (0, 28, -28, 46, -46, 64, -64, 84, -84) if abs(dy * scale) <= room]
+        boxes = (around(x, y + dy, width, 24 * scale) for dy in steps)
+        box = sheet.taken.first_free(box for box in boxes if codes.free(box))
         if box:
             sheet.text(x, (box[1] + box[3]) / 2, p["name"], 17, transform=None, weight="bold", zorder=8.5)
 

@@ -57,7 +57,7 @@
     constructor(map, data) {
       this.map = map;
       this.data = data;
-      this.hidden = new Set(["kind.building"].filter(() => data.context.length > 6000));
+      this.hidden = new Set(["kind.field"]); // it would tint the fills that tell neighbours apart
       this.groups = {};
       this.marks = L.layerGroup().addTo(map);
       this.Diamond = diamondClass();
@@ -108,8 +108,8 @@
       this.groups["kind.water"] = [lines("water", { color: colours["water-line"], weight: 1, fillColor: colours.water, fillOpacity: 0.85 })];
       this.groups["kind.building"] = [lines("building", { stroke: false, fillColor: colours.building, fillOpacity: 0.5 })];
       this.groups["kind.street"] = [
-        lines("street", { color: colours["street-casing"], weight: 3, opacity: 0.55 }),
-        lines("street", { color: colours.street, weight: 1.6, opacity: 1 })];
+        lines("street", (f) => ({ color: colours["street-casing"], weight: 1.4 + 1.8 * f.properties.width, opacity: 0.55 })),
+        lines("street", (f) => ({ color: colours.street, weight: 1.8 * f.properties.width, opacity: 1 }))];
       for (const layer of this.data.layers) this.groups["layer." + layer] = [this.gridLayer(layer)];
       for (const level of ["community", "subdistrict", "district"]) this.groups["level." + level] = this.outlineLayers(level);
       if (context.length) this.groups.border = [this.borderLayer()];
@@ -176,7 +176,7 @@
       this.marks.clearLayers();
       if (this.isShown("reports")) {
         for (const i of singles) this.single(i).addTo(this.marks);
-        chips.push(...this.unassigned(singles.length > 0));
+        chips.push(...this.unassigned(singles.length > 0, placed.taken));
       }
       this.pane.replaceChildren(...chips);
       this.pane.style.visibility = "";
@@ -233,27 +233,28 @@
     }
 
     /** Reports without a grid, summed by screen square until single reports are drawn. */
-    unassigned(singly) {
+    unassigned(singly, taken) {
       if (singly) return [];
       const r = this.data.reports, squares = new Map();
+      const side = this.data.totals.unassigned > 500 ? 3 * UNASSIGNED_MERGE_PX : UNASSIGNED_MERGE_PX;
       for (let i = 0; i < r.lon.length; i++) {
         if (r.grid[i] !== -1) continue;
         const at = this.map.project([r.lat[i], r.lon[i]]);
-        const key = Math.floor(at.x / UNASSIGNED_MERGE_PX) + ":" + Math.floor(at.y / UNASSIGNED_MERGE_PX);
+        const key = Math.floor(at.x / side) + ":" + Math.floor(at.y / side);
         if (!squares.has(key)) squares.set(key, []);
         squares.get(key).push(i);
       }
       const view = this.map.getBounds().pad(0.05);
-      return [...squares.values()].map((members) => this.unassignedMark(members, view)).filter((chip) => chip !== null);
+      return [...squares.values()].map((members) => this.unassignedMark(members, view, taken)).filter((chip) => chip !== null);
     }
 
-    unassignedMark(members, view) {
+    unassignedMark(members, view, taken) {
       const r = this.data.reports, n = members.length;
       const mean = (values) => members.reduce((sum, i) => sum + values[i], 0) / n;
       const where = L.latLng(mean(r.lat), mean(r.lon));
       if (!view.contains(where)) return null;
       if (n === 1) { this.single(members[0]).addTo(this.marks); return null; }
-      const at = this.map.latLngToContainerPoint(where);
+      const at = gridbeat.stepAside(this.map.latLngToContainerPoint(where), n, taken);
       const said = gridbeat.word("badge.unassigned", { n });
       const bounds = L.latLngBounds(members.map((i) => [r.lat[i], r.lon[i]]));
       return this.placeAt(gridbeat.element("button", {

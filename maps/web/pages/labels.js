@@ -129,33 +129,49 @@
       return { unit, x: at.x, y: at.y, room: unit.radius * perDegree, by: found.by };
     }).filter(seen);
     const taken = new Taken();
-    const counted = show.reports ? items.filter((i) => i.unit.n > 0).sort((a, b) => b.unit.n - a.unit.n) : [];
+    const counted = show.reports ? items.filter((i) => i.unit.n > 0).sort(dedicatedFirst) : [];
     for (const item of counted) placeBadge(item, taken);
     if (show.labels) {
-      const areas = areaNames(map, found, perDegree, taken, show).filter(seen);
+      const areas = areaNames(map, found, perDegree, taken, show, codeBoxes(counted)).filter(seen);
       for (const item of counted) addText(item, names, taken, true);
       const plain = items.filter((i) => !counted.includes(i)).sort((a, b) => b.room - a.room);
       for (const item of plain) addText(item, names, taken, false);
-      return { by: found.by, items: [...areas, ...counted, ...plain.filter((i) => i.code || i.name)] };
+      return { by: found.by, taken, items: [...areas, ...counted, ...plain.filter((i) => i.code || i.name)] };
     }
-    return { by: found.by, items: counted };
+    return { by: found.by, taken, items: counted };
   };
 
-  function placeBadge(item, taken) {
-    const width = Math.max(22, textWidth(gridbeat.number(item.unit.n), "700", 12) + 13);
-    item.kind = item.unit.feature ? "grid" : "area";
-    item.badge = true;
-    // Two anchors can fall together (a dedicated grid over a general one): the later badge steps aside, never away.
-    for (const [dx, dy] of [[0, 0], [0, 22], [0, -22], [width + 3, 0], [-width - 3, 0], [0, 44]]) {
-      const box = around(item.x + dx, item.y + dy, width + 2, BADGE_HEIGHT + 2);
-      if (!taken.free(box) && !(dy === 44)) continue;
-      item.x += dx; item.y += dy;
+  /** A place for a count at or near `at`: where two anchors fall together the later badge steps aside, it is never left out. */
+  gridbeat.stepAside = function (at, n, taken) {
+    const width = Math.max(22, textWidth(gridbeat.number(n), "700", 12) + 13);
+    for (const [dx, dy] of [[0, 0], [0, 22], [0, -22], [width + 3, 0], [-width - 3, 0], [width, 22], [-width, 22]]) {
+      const box = around(at.x + dx, at.y + dy, width + 2, BADGE_HEIGHT + 2);
+      if (!taken.free(box)) continue;
       taken.add(box);
-      return;
+      return { x: at.x + dx, y: at.y + dy };
     }
+    return { x: at.x, y: at.y };
+  };
+
+  function dedicatedFirst(a, b) {
+    const rank = (item) => (item.unit.feature && item.unit.feature.properties.layer === "dedicated" ? 0 : 1);
+    return rank(a) - rank(b) || b.unit.n - a.unit.n;
   }
 
-  function areaNames(map, found, perDegree, taken, show) {
+  function placeBadge(item, taken) {
+    item.kind = item.unit.feature ? "grid" : "area";
+    item.badge = true;
+    Object.assign(item, gridbeat.stepAside(item, item.unit.n, taken));
+  }
+
+  /** Where the codes below badges will want to stand: names of communities keep off. */
+  function codeBoxes(counted) {
+    const wanted = new Taken();
+    for (const item of counted) wanted.add(around(item.x, item.y + BADGE_HEIGHT / 2 + 1 + LINE / 2, 26, LINE));
+    return wanted;
+  }
+
+  function areaNames(map, found, perDegree, taken, show, codes) {
     if (found.by !== "grid") return [];
     const placed = [];
     for (const feature of gridbeat.data.outlines.features) {
@@ -165,9 +181,9 @@
       const width = textWidth(p.name, "700", 15) + 3 * p.name.length + 8;
       if (width > room * 3) continue;
       const at = map.latLngToContainerPoint([p.point[1], p.point[0]]);
-      for (const dy of [0, -26, 26, -44, 44, -62, 62]) {
+      for (const dy of [0, -26, 26, -44, 44, -62, 62, -84, 84]) {
         const box = around(at.x, at.y + dy, width, 24);
-        if (Math.abs(dy) > room || !taken.free(box)) continue;
+        if (Math.abs(dy) > room || !taken.free(box) || !codes.free(box)) continue;
         taken.add(box);
         placed.push({ kind: "name", x: at.x, y: at.y + dy, name: p.name, unit: { key: p.code, name: p.name } });
         break;
@@ -189,7 +205,7 @@
       if (!c && !n) continue;
       const width = Math.max(textWidth(c, "600", 12), textWidth(n, "400", 12)) + 6;
       const height = (c ? LINE : 0) + (n ? LINE : 0);
-      const wide = item.unit.feature && p.layer !== "dedicated" ? 2.1 : 3.4;
+      const wide = item.unit.feature && p.layer !== "dedicated" ? 2.1 : 6;
       if (width > item.room * wide || height > item.room * 2.2) continue;
       const y = below ? item.y + BADGE_HEIGHT / 2 + 1 + height / 2 : item.y;
       const box = around(item.x, y, width, height);
