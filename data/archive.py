@@ -1,4 +1,4 @@
-"""Zip archives with one data set inside, opened safely: nothing is unpacked before the directory was judged, and never more than it said."""
+"""Zip archives with one data set inside, opened safely: judged by their directory first, and never unpacked beyond what it said."""
 
 from __future__ import annotations
 
@@ -7,11 +7,14 @@ from collections.abc import Collection
 from pathlib import Path, PurePosixPath
 from typing import Final
 
+from data.enclaves import MEMBER
 from gis.errors import FileUnreadable
 
 MAX_UNPACKED: Final = 2 * 1024**3
 MAX_RATIO: Final = 200
-RATIO_FROM: Final = 100 * 1024**2  # below this unpacked size the ratio does not matter: a small DBF of blanks packs 1 : 500
+RATIO_FROM: Final = (
+    100 * 1024**2
+)  # below this unpacked size the ratio does not matter: a small DBF of blanks packs 1 : 500
 _CHUNK: Final = 1024**2
 _UTF8_NAME: Final = 0x800
 #: What belongs to a Shapefile besides the .shp itself.
@@ -56,7 +59,9 @@ def _refuse_bombs(path: Path, members: dict[str, zipfile.ZipInfo]) -> None:
         if info.flag_bits & 1:
             raise FileUnreadable(f"{path.name} is encrypted; unpack it first", place=name)
         if name.lower().endswith(".zip"):
-            raise FileUnreadable(f"{path.name} has a zip within the zip ({name}); unpack the outer one first", place=name)
+            raise FileUnreadable(
+                f"{path.name} has a zip within the zip ({name}); unpack the outer one first", place=name
+            )
     unpacked = sum(info.file_size for info in members.values())
     packed = max(1, sum(info.compress_size for info in members.values()))
     if unpacked > MAX_UNPACKED or (unpacked > RATIO_FROM and unpacked > MAX_RATIO * packed):
@@ -74,13 +79,15 @@ def _choose(path: Path, names: list[str], wanted: Collection[str], layer_name: s
     if len(sets) == 1:
         return sets[0]
     held = ", ".join(sets or names[:10]) or "nothing"
-    hint = "name one with --layer-name (its file name without ending)" if sets else f"none of {', '.join(sorted(wanted))}"
+    hint = (
+        "name one with --layer-name (its file name without ending)" if sets else f"none of {', '.join(sorted(wanted))}"
+    )
     raise FileUnreadable(f"{path.name} holds {held}: {hint}", place=path.name)
 
 
 def _hidden(name: str) -> bool:
-    """The copies that macOS adds."""
-    return any(part.startswith((".", "__MACOSX")) for part in PurePosixPath(name).parts)
+    """The copies that macOS adds, and what Gridbeat itself left in the archive."""
+    return name == MEMBER or any(part.startswith((".", "__MACOSX")) for part in PurePosixPath(name).parts)
 
 
 def _belonging(chosen: str, members: dict[str, zipfile.ZipInfo]) -> list[str]:
@@ -103,5 +110,7 @@ def _copy(archive: zipfile.ZipFile, info: zipfile.ZipInfo, target: Path) -> None
         while piece := source.read(_CHUNK):
             left -= len(piece)
             if left < 0:
-                raise FileUnreadable(f"{info.filename} is longer than the archive says: a zip bomb", place=info.filename)
+                raise FileUnreadable(
+                    f"{info.filename} is longer than the archive says: a zip bomb", place=info.filename
+                )
             sink.write(piece)

@@ -17,7 +17,15 @@ BYTES: Final = "ISO-8859-1"  # read with this, every byte is one character and n
 _XML_ENCODING = re.compile(rb"""^(<\?xml[^>]*encoding=["'])[^"']+""")
 _HAN: Final = ("\u4e00", "\u9fff")
 #: DBF language drivers that name a code page of their own (0x00 and 0x57 mean "unknown" in practice).
-_DRIVERS: Final = {0x4D: "gb18030", 0x7A: "gb18030", 0x4F: "big5", 0x78: "big5", 0x13: "cp932", 0x7B: "cp932", 0x03: "cp1252"}
+_DRIVERS: Final = {
+    0x4D: "gb18030",
+    0x7A: "gb18030",
+    0x4F: "big5",
+    0x78: "big5",
+    0x13: "cp932",
+    0x7B: "cp932",
+    0x03: "cp1252",
+}
 
 
 def utf8_bytes(path: Path) -> tuple[bytes, str | None]:
@@ -61,8 +69,13 @@ def encoding_of(texts: Iterable[str], declared: str | None, place: str) -> tuple
         return wanted or "", f"encoding: {declared}"
     if _fits(raw, "gb18030"):
         same = wanted == "gb18030"
-        return "gb18030", f"encoding: {declared}" if same else f"encoding: GB18030 ({_said(declared)}, but the bytes are GB18030)"
-    raise FileUnreadable(f"{place}: the text is neither UTF-8 nor GB18030 ({_said(declared)}); save it as UTF-8", place=place)
+        return (
+            "gb18030",
+            f"encoding: {declared}" if same else f"encoding: GB18030 ({_said(declared)}, but the bytes are GB18030)",
+        )
+    raise FileUnreadable(
+        f"{place}: the text is neither UTF-8 nor GB18030 ({_said(declared)}); save it as UTF-8", place=place
+    )
 
 
 def decoded(text: str, encoding: str) -> str:
@@ -90,7 +103,9 @@ def _codec(declared: str | None) -> str | None:
     if not declared:
         return None
     name = declared.strip().lower()
-    name = {"936": "gb18030", "cp936": "gb18030", "gbk": "gb18030", "gb2312": "gb18030", "65001": "utf-8"}.get(name, name)
+    name = {"936": "gb18030", "cp936": "gb18030", "gbk": "gb18030", "gb2312": "gb18030", "65001": "utf-8"}.get(
+        name, name
+    )
     name = f"cp{name}" if name.isdigit() else name
     try:
         return codecs.lookup(name).name

@@ -36,13 +36,16 @@ def choose(tag: Any, wanted: Datum | None, *, place: str, default: str | None = 
     if wanted is None:
         if held is None:
             raise DatumUnknown(
-                f"{place} has a coordinate system of its own ({tag.name}) without an EPSG code; save it in a known one", place=place
+                f"{place} has a coordinate system of its own ({tag.name}) without an EPSG code; save it in a known one",
+                place=place,
             )
         return Chosen(held, declared, (f"crs: {held.name}, from the file",))
     if held == wanted or (held is None and _equal(tag, wanted)):
         return Chosen(wanted, declared, (f"crs: {wanted.name}, from the file and --crs",))
     if wanted.lossy and held is not None and held.name in _STANDS_FOR_DEGREES:
-        return Chosen(wanted, declared, (f"crs: {wanted.name} as --crs says; the file's own tag {declared} is set aside",))
+        return Chosen(
+            wanted, declared, (f"crs: {wanted.name} as --crs says; the file's own tag {declared} is set aside",)
+        )
     raise DatumContradiction(
         f"{place} says {declared}, --crs says {wanted.name}: leave --crs out if the file is right, else correct the file's tag",
         place=place,

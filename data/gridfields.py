@@ -10,7 +10,20 @@ from gis.errors import CodeInvalid, FieldMissing
 
 #: Names of code columns, surer ones first; compared without case, blanks and underscores.
 _CODES: Final = (
-    ("code", "gridcode", "gridid", "gridno", "网格编码", "网格代码", "网格编号", "编码", "代码", "wgbm", "wgdm", "wgbh"),
+    (
+        "code",
+        "gridcode",
+        "gridid",
+        "gridno",
+        "网格编码",
+        "网格代码",
+        "网格编号",
+        "编码",
+        "代码",
+        "wgbm",
+        "wgdm",
+        "wgbh",
+    ),
     ("id", "uid", "gid", "bm", "dm", "bh", "编号", "标识", "标识码"),
 )
 _CODES_KML: Final = (*_CODES, ("name",))
@@ -56,7 +69,9 @@ def columns_of(frame: Any) -> list[str]:
 def no_code_column(frame: Any) -> FieldMissing:
     """The error that says which columns there are to choose from."""
     held = ", ".join(columns_of(frame)) or "none at all"
-    return FieldMissing(f"no column looks like a code; say which with --code-field (columns: {held})", place="--code-field")
+    return FieldMissing(
+        f"no column looks like a code; say which with --code-field (columns: {held})", place="--code-field"
+    )
 
 
 def codes_in(values: Sequence[object]) -> list[str]:

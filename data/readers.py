@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 import tempfile
 import warnings
-from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
@@ -17,9 +16,10 @@ from typing import Any, Final
 import numpy as np
 
 from data.archive import unpack_one
+from data.enclaves import Places, in_archive, in_metadata, in_text
 from data.fileencoding import BYTES, declared_by, decoded, encoding_of, utf8_bytes
 from data.griddatum import Chosen, choose
-from data.gridfields import code_column, codes_in, no_code_column, optional_column, parents_in, texts_in
+from data.gridfields import code_column, codes_in, columns_of, no_code_column, optional_column, parents_in, texts_in
 from gis.crs import Datum, convert_geometry, parse_datum, shape_problems
 from gis.errors import DatumContradiction, FileUnreadable, GeometryInvalid, GridError
 from gis.partition import Geometries, default_level
@@ -30,7 +30,6 @@ _BINARY: Final = frozenset({".gpkg", ".shp", ".fgb"})
 FORMATS: Final = _TEXT | _PARQUET | _BINARY | {".zip"}
 _CURVED: Final = re.compile(r"Curve|Surface(?!.*Polyhedral)|CircularString")
 _CRS_MEMBER: Final = re.compile(rb'"crs"\s*:\s*\{\s*"(?:type|properties)"')
-_ENCLAVES: Final = "gridbeat_enclaves"
 
 
 @dataclass(frozen=True)
@@ -39,6 +38,7 @@ class GridFile:
 
     `crs_declared` is the file's own tag, `crs_used` the datum the coordinates were taken for. `notes` say what a user should know.
     `frame` keeps all columns as read (a GeoDataFrame in the file's own coordinates). `coded` is False where rows are called by number.
+    `enclaves` are the (lon, lat) of gaps that `gridbeat check --repair` found accepted and wrote into the file.
     """
 
     codes: list[str]
@@ -52,6 +52,7 @@ class GridFile:
     notes: list[str]
     frame: Any = field(repr=False, compare=False, default=None)
     coded: bool = True
+    enclaves: Places = ()
 
     def __len__(self) -> int:
         return len(self.codes)
@@ -71,6 +72,7 @@ class _Read:
     default: str | None = None
     notes: tuple[str, ...] = ()
     kml: bool = False
+    enclaves: Places = ()
 
 
 def read_grids(
@@ -111,16 +113,32 @@ def read_grids(
         level=level or default_level(layer),
         crs_declared=chosen.declared,
         crs_used=chosen.datum.name,
-        notes=[*chosen.notes, *read.notes, *shape_notes, _columns_note(read.frame, code, name, parent)],
+        notes=[
+            *chosen.notes,
+            *read.notes,
+            *shape_notes,
+            _columns_note(read.frame, code, name, parent),
+            *_remembered(read),
+        ],
         frame=read.frame,
         coded=code is not None,
+        enclaves=read.enclaves,
     )
 
 
 def _columns_note(frame: Any, code: str | None, name: str | None, parent: str | None) -> str:
-    used = [f"{role} {column}" for role, column in (("code", code), ("name", name), ("parent", parent)) if column]
-    told = f"columns: {', '.join(used)}" if used else "columns:"
-    return told if code else f"{told} no code column, so grids are called by row; choose one with --code-field"
+    used = [f"{column} as {role}" for role, column in (("code", code), ("name", name), ("parent", parent)) if column]
+    if code is None:
+        held = ", ".join(columns_of(frame)) or "none"
+        used.append(
+            f"no column looks like a code, so grids are called by row; say which with --code-field (columns: {held})"
+        )
+    return f"columns: {'; '.join(used)}"
+
+
+def _remembered(read: _Read) -> list[str]:
+    places = "; ".join(f"{lon:.6f},{lat:.6f}" for lon, lat in read.enclaves)
+    return [f"enclaves accepted earlier, remembered by the file: {places}"] if places else []
 
 
 def _read(path: Path, layer_name: str | None) -> _Read:
@@ -128,12 +146,16 @@ def _read(path: Path, layer_name: str | None) -> _Read:
         raise FileUnreadable(f"there is no file {path}", place=str(path))
     suffix = path.suffix.lower()
     if suffix not in FORMATS:
-        raise FileUnreadable(f"{path.name}: cannot read {suffix or 'a file without ending'}; use {', '.join(sorted(FORMATS))}", place=path.name)
+        raise FileUnreadable(
+            f"{path.name}: cannot read {suffix or 'a file without ending'}; use {', '.join(sorted(FORMATS))}",
+            place=path.name,
+        )
     if suffix == ".zip":
         with tempfile.TemporaryDirectory(prefix="gridbeat-") as folder:
             inner, name = unpack_one(path, Path(folder), FORMATS - {".zip"}, layer_name)
             read = _read(inner, None if inner.suffix.lower() == ".shp" else layer_name)
-            return replace(read, notes=(f"read {name} from {path.name}", *read.notes))
+            notes = (f"read {name} from {path.name}", *read.notes)
+            return replace(read, notes=notes, enclaves=read.enclaves or in_archive(path))
     if suffix in _PARQUET:
         return _read_parquet(path)
     if suffix == ".shp":
@@ -147,7 +169,8 @@ def _read_text(path: Path, layer_name: str | None) -> _Read:
     if path.suffix.lower() == ".kml":
         return replace(read, notes=(note,) if note else (), kml=True)
     untagged = not _CRS_MEMBER.search(raw)
-    return replace(read, tag=None if untagged else read.tag, default="wgs84", notes=(note,) if note else ())
+    notes = (note,) if note else ()
+    return replace(read, tag=None if untagged else read.tag, default="wgs84", notes=notes, enclaves=in_text(raw))
 
 
 def _read_vector(path: Path, source: Path | bytes, layer_name: str | None, encoding: str | None = None) -> _Read:
@@ -159,13 +182,15 @@ def _read_vector(path: Path, source: Path | bytes, layer_name: str | None, encod
         layer = _layer(path, pyogrio.list_layers(source), layer_name)
         info = pyogrio.read_info(source, layer=layer, encoding=encoding)
         if _CURVED.search(str(info["geometry_type"])):
-            raise GeometryInvalid(f"{path.name} has curved shapes ({info['geometry_type']}); straighten them first", place=path.name)
+            raise GeometryInvalid(
+                f"{path.name} has curved shapes ({info['geometry_type']}); straighten them first", place=path.name
+            )
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # what GDAL grumbles about is checked here: columns, rings, coordinates
             frame = pyogrio.read_dataframe(source, layer=layer, encoding=encoding)
     except (DataSourceError, DataLayerError, UnicodeDecodeError, ValueError) as error:
         raise FileUnreadable(f"{path.name} cannot be read: {error}", place=path.name) from error
-    return _Read(_with_geometry(path, frame), _tag(frame))
+    return _Read(_with_geometry(path, frame), _tag(frame), enclaves=in_metadata(info["layer_metadata"]))
 
 
 def _layer(path: Path, listed: Any, layer_name: str | None) -> str | None:
@@ -173,8 +198,8 @@ def _layer(path: Path, listed: Any, layer_name: str | None) -> str | None:
     names = [str(name) for name, kind in listed if kind is not None]
     if layer_name is not None and layer_name in names:
         return layer_name
-    if layer_name is None and len(names) == 1:
-        return names[0]
+    if len(names) == 1 and layer_name in {None, path.stem}:
+        return None  # GeoJSON read from memory has a name of the moment
     held = ", ".join(names) or "none with shapes"
     told = "name one with --layer-name" if layer_name is None else f"there is no {layer_name}"
     raise FileUnreadable(f"{path.name} has the layers: {held}; {told}", place=layer_name or path.name, layers=names)
@@ -196,7 +221,9 @@ def _tag(frame: Any) -> Any:
 
 def _read_shapefile(path: Path) -> _Read:
     if not path.with_suffix(".dbf").exists() and not path.with_suffix(".DBF").exists():
-        raise FileUnreadable(f"{path.name} comes without its .dbf, which holds the codes; zip all parts together", place=path.name)
+        raise FileUnreadable(
+            f"{path.name} comes without its .dbf, which holds the codes; zip all parts together", place=path.name
+        )
     read = _read_vector(path, path, None, encoding=BYTES)
     frame = read.frame
     texts = [column for column in frame.columns if column != "geometry" and frame[column].dtype.kind in "OTU"]
@@ -211,12 +238,14 @@ def _read_shapefile(path: Path) -> _Read:
 def _read_parquet(path: Path) -> _Read:
     import geopandas
     import pyarrow as pa
+    import pyarrow.parquet
 
     try:
         frame = geopandas.read_parquet(path)
     except (ValueError, pa.ArrowException, OSError) as error:
         raise FileUnreadable(f"{path.name} is no GeoParquet file that can be read: {error}", place=path.name) from error
-    return _Read(frame.reset_index(drop=True), _tag(frame))
+    kept = pa.parquet.read_schema(path).metadata
+    return _Read(frame.reset_index(drop=True), _tag(frame), enclaves=in_metadata(kept))
 
 
 def _shapes(frame: Any, chosen: Chosen) -> tuple[Geometries, list[str]]:
@@ -242,8 +271,3 @@ def _at_row(row: int, problem: GridError) -> GridError:
     """The same refusal, naming the row."""
     hint = "; give the file's real coordinate system with --crs" if isinstance(problem, DatumContradiction) else ""
     return type(problem)(f"row {row + 1}: {problem.message}{hint}", place=f"row {row + 1}", **problem.details)
-
-
-def partition_rows(file: GridFile) -> tuple[Sequence[str], Geometries]:
-    """Codes and shapes in the file's order, as `gis.topology.check_raw` takes them."""
-    return file.codes, file.geometry

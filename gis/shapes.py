@@ -170,7 +170,7 @@ def _spots(at: Sequence[int], rows: Rows | None, shapes: Geometries | None) -> B
 def multipart(codes: Sequence[str], shapes: Geometries) -> list[Finding]:
     """A `multipart` for each grid of several pieces, showing all pieces but the largest."""
     found = []
-    for i in np.flatnonzero(shapely.get_num_geometries(shapes) > 1):
+    for i in np.flatnonzero(shapely.get_num_geometries(shapes) > 1).tolist():
         parts = shapely.get_parts(shapes[i])
         sizes_m2 = area_m2(parts)
         lesser = np.delete(parts, int(np.argmax(sizes_m2)))
