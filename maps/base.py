@@ -142,7 +142,9 @@ def stylesheet(name: str, assets: Assets) -> str:
     if assets == "static":
         return f'<link rel="stylesheet" href="{asset_url(name)}">'
     path = asset_path(name)
-    text = re.sub(r"url\((images/[\w.-]+)\)", lambda m: f"url({_data_url(path.parent / m[1])})", path.read_text("utf-8"))
+    text = re.sub(
+        r"url\((images/[\w.-]+)\)", lambda m: f"url({_data_url(path.parent / m[1])})", path.read_text("utf-8")
+    )
     return f"<style>{_embeddable(text)}</style>"
 
 
@@ -170,7 +172,7 @@ def embed_json(value: Any, element: str) -> str:
     return f'<script type="application/json" id="{html.escape(element)}">{text}</script>'
 
 
-def content_policy(assets: Assets, basemap: Basemap | None = None) -> str:
+def content_policy(assets: Assets, basemap: Basemap | None = None, connect: str = "'none'") -> str:
     """A Content-Security-Policy element: the page cannot ask any other host, whatever runs in it."""
     own = "'self'" if assets == "static" else ""
     images = " ".join(x for x in (own, "data:", basemap.origin if basemap else "") if x)
@@ -179,6 +181,7 @@ def content_policy(assets: Assets, basemap: Basemap | None = None) -> str:
         f"script-src {own} 'unsafe-inline'",
         f"style-src {own} 'unsafe-inline'",
         f"img-src {images}",
+        f"connect-src {connect}",
         "base-uri 'none'",
         "form-action 'none'",
     )
@@ -187,15 +190,25 @@ def content_policy(assets: Assets, basemap: Basemap | None = None) -> str:
 
 
 def document(
-    *, title: str, lang: str, head: Sequence[str], body: Sequence[str], assets: Assets, basemap: Basemap | None = None
+    *,
+    title: str,
+    lang: str,
+    head: Sequence[str],
+    body: Sequence[str],
+    assets: Assets,
+    basemap: Basemap | None = None,
+    connect: str = "'none'",
 ) -> str:
-    """A whole HTML page in our frame: language, policy, colours; `title` is escaped, `head` and `body` are HTML already."""
+    """A whole HTML page in our frame: language, policy, colours; `title` is escaped, `head` and `body` are HTML already.
+
+    `connect` is what scripts may ask (a source list of a Content-Security-Policy).
+    """
     lines = (
         "<!DOCTYPE html>",
         f'<html lang="{"zh-CN" if lang == "zh" else "en"}">',
         "<head>",
         '<meta charset="utf-8">',
-        content_policy(assets, basemap),
+        content_policy(assets, basemap, connect),
         '<meta name="viewport" content="width=device-width, initial-scale=1">',
         '<link rel="icon" href="data:,">',
         f"<title>{html.escape(title)}</title>",
@@ -233,7 +246,9 @@ def folium_parts(figure: Any, assets: Assets) -> tuple[list[str], str, str]:
 
 def _local(name: str, url: str, assets: Assets) -> str:
     if name not in FOLIUM_LINKS:
-        raise ParameterInvalid(f"folium wants {name} from {url}: not vendored, so the page would need the network", place=name)
+        raise ParameterInvalid(
+            f"folium wants {name} from {url}: not vendored, so the page would need the network", place=name
+        )
     own = FOLIUM_LINKS[name]
     if own is None:
         return ""
@@ -257,7 +272,12 @@ def folium_map(*, centre: tuple[float, float], zoom: int) -> Any:
 
     lon, lat = centre
     page = folium.Map(
-        location=[lat, lon], zoom_start=zoom, tiles=None, prefer_canvas=True, zoom_control=False, attribution_control=False
+        location=[lat, lon],
+        zoom_start=zoom,
+        tiles=None,
+        prefer_canvas=True,
+        zoom_control=False,
+        attribution_control=False,
     )
     page._id = "gridbeat"
     page.get_root()._id = "gridbeat"

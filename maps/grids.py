@@ -159,8 +159,9 @@ def render_error(message: str, lang: Lang = "zh", assets: Assets = "static") -> 
         lang=lang,
         head=[base.stylesheet("pages/grids.css", assets)],
         body=[
-            f'<main class="state state-error" role="alert"><h1>{word("error", lang)}</h1>'
-            f"<p>{word('error.what', lang)}</p><p><code>{html.escape(message)}</code></p></main>"
+            '<main class="state state-error" role="alert">',
+            f"<h1>{word('error', lang)}</h1>",
+            f"<p>{word('error.what', lang)}</p><p><code>{html.escape(message)}</code></p></main>",
         ],
         assets=assets,
     )

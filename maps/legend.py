@@ -97,7 +97,9 @@ def _symbol(sheet: Sheet, axes: Any, symbol: str, y: float) -> None:
         axes.plot([0.01, 0.15], [y, y], color=COLOURS[outer], linewidth=casing * unit)
         axes.plot([0.01, 0.15], [y, y], color=COLOURS[inner], linewidth=line * unit)
     elif symbol == "badge":
-        box = dict(boxstyle="round,pad=0.28,rounding_size=0.8", facecolor=COLOURS["badge"], edgecolor=COLOURS["halo"])
+        from maps.picture import pill_box
+
+        box = pill_box(COLOURS["badge"], unit)
         _write(sheet, axes, 0.08, y, "12", 12, ha="center", color=COLOURS["badge-text"], weight="bold", bbox=box)
     else:
         _area(sheet, axes, symbol, y)
@@ -144,7 +146,15 @@ def _scale_bar(sheet: Sheet, axes: Any) -> None:
     text = f"{metres // 1000} 公里 km" if metres >= 1000 else f"{metres} 米 m"
     for i in range(4):
         shade = COLOURS["ink"] if i % 2 == 0 else COLOURS["surface"]
-        axes.barh(0.025, length / 4, left=i * length / 4, height=0.008, color=shade, edgecolor=COLOURS["ink"], linewidth=0.8 * sheet.unit)
+        axes.barh(
+            0.025,
+            length / 4,
+            left=i * length / 4,
+            height=0.008,
+            color=shade,
+            edgecolor=COLOURS["ink"],
+            linewidth=0.8 * sheet.unit,
+        )
     _write(sheet, axes, 0, 0.048, "0", 10.5, ha="left")
     _write(sheet, axes, length, 0.048, text, 10.5, ha="center" if length < 0.8 else "right")
 
@@ -155,5 +165,7 @@ def _north(sheet: Sheet, axes: Any) -> None:
     x, low, high = 0.9, 0.015, 0.06
     axes.add_patch(Polygon([(x, high), (x - 0.035, low), (x, low + 0.011)], closed=True, facecolor=COLOURS["ink"]))
     east = [(x, high), (x + 0.035, low), (x, low + 0.011)]
-    axes.add_patch(Polygon(east, closed=True, facecolor=COLOURS["surface"], edgecolor=COLOURS["ink"], linewidth=sheet.unit))
+    axes.add_patch(
+        Polygon(east, closed=True, facecolor=COLOURS["surface"], edgecolor=COLOURS["ink"], linewidth=sheet.unit)
+    )
     _write(sheet, axes, x, 0.075, "北 N", 11, ha="center", weight="bold")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os.path
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
@@ -101,7 +100,7 @@ def short_codes(grids: Sequence[GridShape]) -> list[str]:
     by_parent: dict[tuple[str, str | None], list[str]] = {}
     for grid in grids:
         by_parent.setdefault((grid.layer, grid.parent), []).append(grid.code)
-    common = {key: len(os.path.commonprefix(codes)) for key, codes in by_parent.items()}
+    common = {key: _common_start(codes) for key, codes in by_parent.items()}
 
     def short(grid: GridShape) -> str:
         if len(grid.code) <= 4:
@@ -112,6 +111,13 @@ def short_codes(grids: Sequence[GridShape]) -> list[str]:
         return grid.code[max(cut, 0) :].lstrip("-_./ ")
 
     return [short(grid) for grid in grids]
+
+
+def _common_start(codes: Sequence[str]) -> int:
+    """How many first characters all codes share."""
+    low, high = min(codes), max(codes)
+    differ = (i for i, (a, b) in enumerate(zip(low, high, strict=False)) if a != b)
+    return next(differ, min(len(low), len(high)))
 
 
 def label_points(shapes: npt.NDArray[np.object_]) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
@@ -271,7 +277,10 @@ def _context(view: GridsView, shift: Shift) -> list[dict[str, Any]]:
         {
             "type": "Feature",
             "properties": {"kind": kind, "width": width},
-            "geometry": {"type": f"Multi{form}", "coordinates": [geojson(part, shift)["coordinates"] for part in parts]},
+            "geometry": {
+                "type": f"Multi{form}",
+                "coordinates": [geojson(part, shift)["coordinates"] for part in parts],
+            },
         }
         for (_, kind, width, form), parts in sorted(held.items(), key=lambda item: item[0])
     ]
@@ -282,8 +291,9 @@ def chosen_singles(reports: Reports, cap: int) -> npt.NDArray[np.intp]:
     placed = np.flatnonzero(np.isfinite(reports.lon) & np.isfinite(reports.lat))
     if len(placed) <= cap:
         return placed
-    rank = [0 if reports.grid[i] is None else 1 if reports.method[i] == "edge" else 2 for i in placed]
-    age = [-reports.received_at[i].timestamp() for i in placed]
+    rows = placed.tolist()
+    rank = [0 if reports.grid[i] is None else 1 if reports.method[i] == "edge" else 2 for i in rows]
+    age = [-reports.received_at[i].timestamp() for i in rows]
     return np.sort(placed[np.lexsort((age, rank))[:cap]])
 
 

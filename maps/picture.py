@@ -32,6 +32,22 @@ APT_LINE: Final = "apt-get install fonts-noto-cjk"
 SMALLEST, LARGEST = 320, 8000
 LEGEND_SHARE: Final = 0.2
 SINGLE_DOTS: Final = 6_000
+#: Where a badge may step, in its own widths and heights, when its place is taken.
+_ASIDE: Final = (
+    (0, 0),
+    (0, -1),
+    (0, 1),
+    (1, 0),
+    (-1, 0),
+    (1, -1),
+    (-1, -1),
+    (1, 1),
+    (-1, 1),
+    (0, 2),
+    (0, -2),
+    (2, 0),
+    (-2, 0),
+)
 
 
 @dataclass
@@ -83,7 +99,9 @@ def first_family(installed: set[str]) -> str:
 def draw(view: GridsView, width: int, height: int) -> bytes:
     """A PNG of `width` x `height` pixels that shows `view`; equal views give equal bytes."""
     if not (SMALLEST <= width <= LARGEST and SMALLEST <= height <= LARGEST):
-        raise ParameterInvalid(f"a picture has {SMALLEST} to {LARGEST} pixels a side, not {width} x {height}", place="width")
+        raise ParameterInvalid(
+            f"a picture has {SMALLEST} to {LARGEST} pixels a side, not {width} x {height}", place="width"
+        )
     sheet = _sheet(view, width, height)
     if view.grids:
         _grids(sheet)
@@ -199,13 +217,13 @@ def _grids(sheet: Sheet) -> None:
     plain = [f for f in features if f["properties"]["layer"] not in overlay]
     fills = [FILLS[f["properties"]["fill"]] for f in plain]
     _collection(sheet, plain, 2.0, facecolors=fills, edgecolors="none")
-    thin = dict(facecolors="none", edgecolors=COLOURS["grid-border"], linewidths=1.2 * sheet.unit)
+    thin = {"facecolors": "none", "edgecolors": COLOURS["grid-border"], "linewidths": 1.2 * sheet.unit}
     _collection(sheet, plain, 4.0, linestyles=[(0, (5, 3))] if sheet.data["context"] else "solid", **thin)
     for feature in features:
         layer = feature["properties"]["layer"]
         if layer not in overlay:
             continue
-        look = dict(edgecolor=COLOURS[layer], linewidth=2.6 * sheet.unit, facecolor="none", zorder=6)
+        look = {"edgecolor": COLOURS[layer], "linewidth": 2.6 * sheet.unit, "facecolor": "none", "zorder": 6}
         patch = PathPatch(paths(feature["geometry"]), hatch="////" if layer == "dedicated" else None, **look)
         patch.set_hatch_linewidth(0.8 * sheet.unit)
         sheet.axes.add_patch(patch)
@@ -235,7 +253,13 @@ def _reports(sheet: Sheet) -> None:
         dots(plain, 4.2, color=COLOURS["report"], alpha=0.55, linewidths=0, zorder=7)
     dots(edge, 6.5, facecolors=COLOURS["report-edge"], edgecolors=COLOURS["report"], linewidths=1.5 * unit, zorder=7.2)
     dots(
-        grid == -1, 9.0, marker="D", color=COLOURS["unassigned"], edgecolors=COLOURS["report-line"], linewidths=unit, zorder=7.4
+        grid == -1,
+        9.0,
+        marker="D",
+        color=COLOURS["unassigned"],
+        edgecolors=COLOURS["report-line"],
+        linewidths=unit,
+        zorder=7.4,
     )
 
 
@@ -243,14 +267,18 @@ def _badges(sheet: Sheet) -> dict[int, tuple[float, float]]:
     """Every badge stands; returned is where that of each grid does, in pixels."""
     scale = sheet.unit / 0.72
     features, outlines = sheet.data["grids"]["features"], sheet.data["outlines"]["features"]
-    found = placing.badges(features, outlines, pixels_a_degree=sheet.pixels_a_degree, smallest=15 * scale, square=70 * scale)
+    found = placing.badges(
+        features, outlines, pixels_a_degree=sheet.pixels_a_degree, smallest=15 * scale, square=70 * scale
+    )
     stand: dict[int, tuple[float, float]] = {}
     for badge in sorted(found, key=lambda b: -b.n):
         text = f"{badge.n:,}"
         x, y = sheet.pixel(badge.lon, badge.lat)
         width, height = placing.text_width(text, 12 * scale) + 16 * scale, 21 * scale
-        steps = [(0, 0), (0, -height), (0, height), (width, 0), (-width, 0)]
-        box = sheet.taken.first_free(around(x + dx, y + dy, width, height) for dx, dy in steps) or around(x, y, width, height)
+        steps = [(dx * width, dy * height) for dx, dy in _ASIDE]
+        box = sheet.taken.first_free(around(x + dx, y + dy, width, height) for dx, dy in steps) or around(
+            x, y, width, height
+        )
         x, y = (box[0] + box[2]) / 2, (box[1] + box[3]) / 2
         dedicated = badge.grid is not None and features[badge.grid]["properties"]["layer"] == "dedicated"
         _pill(sheet, x, y, text, COLOURS["dedicated" if dedicated else "badge"])
@@ -262,10 +290,15 @@ def _badges(sheet: Sheet) -> dict[int, tuple[float, float]]:
 
 
 def _pill(sheet: Sheet, x: float, y: float, text: str, colour: str) -> None:
-    box = dict(boxstyle="round,pad=0.28,rounding_size=0.8", facecolor=colour, edgecolor=COLOURS["halo"], linewidth=sheet.unit)
-    sheet.text(
-        x, y, text, 12, halo=False, transform=None, color=COLOURS["badge-text"], weight="bold", bbox=box, zorder=9
-    )  # fmt: skip
+    look = pill_box(colour, sheet.unit)
+    white = COLOURS["badge-text"]
+    sheet.text(x, y, text, 12, halo=False, transform=None, color=white, weight="bold", bbox=look, zorder=9)
+
+
+def pill_box(colour: str, unit: float) -> dict[str, Any]:
+    """matplotlib's words for the rounded box of a badge."""
+    style = "round,pad=0.28,rounding_size=0.8"
+    return {"boxstyle": style, "facecolor": colour, "edgecolor": COLOURS["halo"], "linewidth": unit}
 
 
 def _beside(sheet: Sheet, x: float, y: float, text: str) -> None:
@@ -277,11 +310,13 @@ def _beside(sheet: Sheet, x: float, y: float, text: str) -> None:
 
 def _names(sheet: Sheet, stand: dict[int, tuple[float, float]]) -> None:
     features = sheet.data["grids"]["features"]
-    if placing._typical(features, sheet.pixels_a_degree) < 15 * sheet.unit / 0.72:
+    if placing.typical_radius(features, sheet.pixels_a_degree) < 15 * sheet.unit / 0.72:
         return
     _community_names(sheet, stand)
     parents = placing.parent_names(sheet.view.outlines)
-    order = sorted(range(len(features)), key=lambda i: (features[i]["properties"]["layer"] != "dedicated", i not in stand))
+    order = sorted(
+        range(len(features)), key=lambda i: (features[i]["properties"]["layer"] != "dedicated", i not in stand)
+    )
     for i in order:
         p = features[i]["properties"]
         x, y = stand.get(i) or sheet.pixel(*p["point"])
@@ -311,7 +346,9 @@ def _grid_name(sheet: Sheet, p: dict[str, Any], name: str, x: float, y: float, *
     scale = sheet.unit / 0.72
     room = p["radius"] * sheet.pixels_a_degree
     dedicated = p["layer"] == "dedicated"
-    variants = [f"{p['short']}\n{name}", name, p["short"]] if dedicated and name else [f"{p['short']}\n{name}", p["short"]]
+    variants = (
+        [f"{p['short']}\n{name}", name, p["short"]] if dedicated and name else [f"{p['short']}\n{name}", p["short"]]
+    )
     for text in variants:
         lines = [line for line in text.split("\n") if line]
         width = max((placing.text_width(line, 11.5 * scale) for line in lines), default=0.0) + 4 * scale

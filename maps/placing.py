@@ -74,11 +74,11 @@ def badges(
     `grids` and `outlines` are features of `payload`. The sum over all badges is the number of assigned reports shown.
     """
     own = [_own(i, feature["properties"]) for i, feature in enumerate(grids)]
-    if _typical(grids, pixels_a_degree) >= smallest:
+    if typical_radius(grids, pixels_a_degree) >= smallest:
         return [badge for badge in own if badge.n]
     for level in ("community", "subdistrict", "district"):
         members = [f for f in outlines if f["properties"]["level"] == level]
-        if members and _typical(members, pixels_a_degree) >= smallest:
+        if members and typical_radius(members, pixels_a_degree) >= smallest:
             return _by_ancestor(own, grids, outlines, level)
     return _by_square([badge for badge in own if badge.n], square / pixels_a_degree)
 
@@ -87,7 +87,8 @@ def _own(i: int, p: dict[str, Any]) -> Badge:
     return Badge(p["n"], p["point"][0], p["point"][1], p["radius"], p["name"], i)
 
 
-def _typical(features: Sequence[Any], pixels_a_degree: float) -> float:
+def typical_radius(features: Sequence[Any], pixels_a_degree: float) -> float:
+    """The median radius, in pixels, of the circles that fit into these features."""
     radii = [feature["properties"]["radius"] for feature in features]
     return float(np.median(radii)) * pixels_a_degree if radii else 0.0
 

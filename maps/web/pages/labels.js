@@ -144,7 +144,8 @@
   /** A place for a count at or near `at`: where two anchors fall together the later badge steps aside, it is never left out. */
   gridbeat.stepAside = function (at, n, taken) {
     const width = Math.max(22, textWidth(gridbeat.number(n), "700", 12) + 13);
-    for (const [dx, dy] of [[0, 0], [0, 22], [0, -22], [width + 3, 0], [-width - 3, 0], [width, 22], [-width, 22]]) {
+    for (const [dx, dy] of [[0, 0], [0, 22], [0, -22], [width + 3, 0], [-width - 3, 0], [width, 22], [-width, 22], [width, -22], [-width, -22],
+      [0, 44], [0, -44], [2 * width, 0], [-2 * width, 0]]) {
       const box = around(at.x + dx, at.y + dy, width + 2, BADGE_HEIGHT + 2);
       if (!taken.free(box)) continue;
       taken.add(box);

@@ -31,7 +31,7 @@ window.gridbeat = window.gridbeat || {};
       if (name.startsWith("on")) made.addEventListener(name.slice(2), value);
       else made.setAttribute(name, value === true ? "" : String(value));
     }
-    for (const child of children.flat()) {
+    for (const child of children.flat(Infinity)) {
       if (child !== null && child !== undefined) made.append(child);
     }
     return made;
