@@ -8,14 +8,16 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 from starlette.concurrency import run_in_threadpool
+from starlette.staticfiles import StaticFiles
 
 from api import errors
-from api.routers import events, grids, locate, operations
+from api.routers import events, grids, locate, maps, operations
 from api.settings import Settings
 from gis.errors import GridError, ParameterInvalid
 from gis.store.engine import create_engine
 from gis.store.errors import translating
 from gis.store.live import Live
+from maps.base import static_routes
 
 log = logging.getLogger("gridbeat.api")
 
@@ -45,8 +47,10 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.engine = create_engine(given.database_url, pool_size=given.pool_size)
     app.state.live = Live(given.states_kept)
     errors.install(app)
-    for module in (locate, events, grids, operations):
+    for module in (locate, events, grids, maps, operations):
         app.include_router(module.router)
+    for prefix, folder in static_routes():
+        app.mount(prefix, StaticFiles(directory=folder, check_dir=False), name=prefix)
     return app
 
 

@@ -125,6 +125,17 @@ def instant(value: str | None, name: str) -> datetime | None:
     return parse_time(value.replace(" ", "+") if "T" in value else value, name)
 
 
+def interval(value: str | None) -> tuple[datetime | None, datetime | None]:
+    """Begin and end of an OGC `datetime`: an open side is None."""
+    if value is None:
+        return None, None
+    begin, slash, end = value.partition("/")
+    if not slash:
+        raise ParameterInvalid("datetime is begin/end; an open side is ..", place="datetime")
+    sides = [None if side in {"", ".."} else instant(side, "datetime") for side in (begin, end)]
+    return sides[0], sides[1]
+
+
 def bounding_box(
     bbox: Annotated[str | None, Query(description="west,south,east,north in degrees, WGS 84")] = None,
 ) -> tuple[float, float, float, float] | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -11,6 +12,7 @@ from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from gis.errors import ParameterInvalid
+from gis.store.cluster import default_home
 
 #: From least to most; a role may do what those before it may.
 ROLES = ("viewer", "member", "dispatcher", "planner", "supervisor", "admin")
@@ -37,7 +39,7 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="GRIDBEAT_", frozen=True, extra="ignore")
 
     database_url: str | None = None
-    home: Path | None = None
+    home: Path = Field(default_factory=lambda: default_home(os.environ, os.geteuid()))
     api_keys: str = ""
     anonymous_role: Literal["viewer", "none"] = "viewer"
     demo: bool = False

@@ -19,13 +19,13 @@ from api.deps import (
     Member,
     PolicyInForce,
     Viewer,
-    instant,
+    interval,
     known_parameters,
 )
 from api.settings import Caller
 from data.intake import Submission, accept
 from data.report import clean
-from gis.errors import BatchRefused, EventUnknown, ParameterInvalid
+from gis.errors import BatchRefused, EventUnknown
 from gis.store.events import EventFilter, list_events, read_event, receipts
 
 router = APIRouter(prefix="/v1/events", tags=["events"], dependencies=[Depends(known_parameters)])
@@ -118,17 +118,6 @@ def one_event(event: UUID, connection: Connection, who: Viewer) -> Json:
 def assignments(event: UUID, connection: Connection, _: Viewer) -> Json:
     """Why it belongs where it does: every receipt, oldest first."""
     return Json({"event": event, "assignments": receipts(connection, event)})
-
-
-def interval(value: str | None) -> tuple[datetime | None, datetime | None]:
-    """Begin and end of an OGC `datetime`: an instant is the second it begins."""
-    if value is None:
-        return None, None
-    begin, slash, end = value.partition("/")
-    if not slash:
-        raise ParameterInvalid("datetime is begin/end; an open side is ..", place="datetime")
-    sides = [None if side in {"", ".."} else instant(side, "datetime") for side in (begin, end)]
-    return sides[0], sides[1]
 
 
 def _page(rows: list[dict[str, Any]], limit: int, who: Caller) -> GeoJson:

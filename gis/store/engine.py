@@ -116,3 +116,14 @@ def newest_revision() -> str:
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS))
     return str(ScriptDirectory.from_config(config).get_current_head())
+
+
+def forget(url: str) -> None:
+    """Everything stored at `url` is gone afterwards, and the schema is at the newest revision. There is no way back."""
+    engine = create_engine(url, pool_size=1)
+    try:
+        with translating(), engine.begin() as connection:
+            connection.execute(sa.text(f"DROP SCHEMA IF EXISTS {SCHEMA} CASCADE"))
+    finally:
+        engine.dispose()
+    migrate(url)

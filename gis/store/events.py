@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -166,7 +166,6 @@ class EventFilter:
     unassigned: bool = False
     limit: int = 100
     before: tuple[datetime, UUID] | None = None
-    extra: dict[str, Any] = field(default_factory=dict)
 
 
 #: Each condition stands alone, so that the planner sees only those that were asked for.
@@ -209,6 +208,21 @@ def _uids_of(connection: sa.Connection, name: str) -> list[str]:
         sa.text("SELECT DISTINCT grid::text FROM grid_code WHERE code = :name OR grid::text = :name"), {"name": name}
     )
     return list(rows.scalars())
+
+
+MAPPED = """
+    SELECT e.grid::text AS grid, e.method, e.category, e.channel, e.status, e.reported_at, e.text, e.address,
+           ST_X(e.geom) AS lon, ST_Y(e.geom) AS lat
+    FROM event e
+"""
+
+
+def mapped_events(connection: sa.Connection, wanted: EventFilter) -> Sequence[Any]:
+    """What a map needs of every event that the filter lets through (its limit and cursor do not count), oldest first."""
+    where, values = _conditions(wanted)
+    if wanted.grid is not None:
+        values["grid_uids"] = _uids_of(connection, wanted.grid)
+    return connection.execute(sa.text(MAPPED + where + "ORDER BY e.received_at, e.id"), values).all()
 
 
 RECEIPTS = sa.text("""

@@ -150,6 +150,17 @@ household = sa.Table(
     sa.Index("household_geom", "geom", postgresql_using="gist"),
 )
 
+context_shape = sa.Table(
+    "context_shape",
+    metadata,
+    sa.Column("id", sa.BigInteger, sa.Identity(always=True), primary_key=True),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("name", sa.Text, nullable=False, server_default=""),
+    sa.Column("width", sa.Double, nullable=False, server_default="1"),
+    sa.Column("geom", Geometry("GEOMETRY", srid=4326, spatial_index=False), nullable=False),
+    sa.Index("context_shape_geom", "geom", postgresql_using="gist"),
+)
+
 event = sa.Table(
     "event",
     metadata,

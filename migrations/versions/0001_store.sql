@@ -170,6 +170,16 @@ CREATE TABLE household (
 );
 CREATE INDEX household_geom ON household USING gist (geom);
 
+-- What helps to find one's way on a map; never asked about assignment.
+CREATE TABLE context_shape (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    kind text NOT NULL CHECK (kind IN ('street', 'water', 'building', 'field')),
+    name text NOT NULL DEFAULT '',
+    width double precision NOT NULL DEFAULT 1 CHECK (width > 0), -- relative: 1 an ordinary street
+    geom geometry(Geometry, 4326) NOT NULL
+);
+CREATE INDEX context_shape_geom ON context_shape USING gist (geom);
+
 -- Events, by month of reception. `grid`, `method`, `reason` and `generation` repeat the newest receipt, for lists.
 CREATE TABLE event (
     id uuid NOT NULL,

@@ -1,0 +1,34 @@
+"""`gridbeat`: the same calls as HTTP, from a terminal. Exit 0 ok or warnings only, 1 errors or rejected rows, 2 usage."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from api.commands import check, db, demo, load, locate, map, serve  # noqa: A004 - the command is called so
+from gis.errors import GridError, ParameterInvalid
+
+app = typer.Typer(
+    name="gridbeat",
+    help="The spatial service for grid-based governance: every report finds its grid.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+for module in (demo, serve, db, check, load, locate, map):
+    module.register(app)
+
+
+def main() -> None:
+    """Run the command line; a refusal is one plain sentence on stderr, never a traceback."""
+    try:
+        app()
+    except GridError as error:
+        where = f" ({error.place})" if error.place else ""
+        sys.stderr.write(f"gridbeat: {error.message}{where} [{error.code}]\n")
+        sys.exit(2 if isinstance(error, ParameterInvalid) else 1)
+
+
+if __name__ == "__main__":
+    main()

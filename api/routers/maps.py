@@ -1,0 +1,45 @@
+"""`/maps/...`: folium pages and pictures, with local assets only."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+from zoneinfo import ZoneInfo
+
+from fastapi import APIRouter, Depends, Query
+from starlette.responses import Response
+
+from api.deps import AtMoment, BBox, Connection, LiveBoundaries, SettingsInForce, Viewer, interval, known_parameters
+from data.mapview import MapWish, grids_view
+from gis.store.events import EventFilter
+
+router = APIRouter(prefix="/maps", tags=["maps"], dependencies=[Depends(known_parameters)])
+
+
+@router.get("/grids", summary="Grids and the reports upon them", response_class=Response)
+def grids_map(
+    connection: Connection,
+    boundaries: LiveBoundaries,
+    moment: AtMoment,
+    given: SettingsInForce,
+    bbox: BBox,
+    who: Viewer,
+    f: Annotated[Literal["html", "png"], Query(description="page or picture")] = "html",
+    layer: str | None = None,
+    when: Annotated[str | None, Query(alias="datetime", description="begin/end of occurred_at; .. is open")] = None,
+    category: str | None = None,
+    channel: str | None = None,
+    status: Literal["open", "closed"] | None = None,
+    lang: Literal["zh", "en"] | None = None,
+    width: Annotated[int, Query(ge=400, le=8_000)] = 1_600,
+    height: Annotated[int, Query(ge=300, le=8_000)] = 1_131,
+) -> Response:
+    """The grids in force at a moment, by layer, with reports counted by grid; as a page or a PNG."""
+    from maps.grids import render_html, render_png
+
+    begin, end = interval(when)
+    wanted = EventFilter(bbox, begin, end, layer=layer, category=category, channel=channel, status=status)
+    wish = MapWish(wanted, ZoneInfo(given.timezone), layer, lang or given.language, notes=who.may("member"))
+    view = grids_view(connection, boundaries.state(connection, moment), moment, wish)
+    if f == "png":
+        return Response(render_png(view, width, height), media_type="image/png")
+    return Response(render_html(view), media_type="text/html; charset=utf-8")

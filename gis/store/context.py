@@ -1,0 +1,47 @@
+"""Context shapes: streets, water, buildings and fields that help to find one's way on a map."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import shapely
+import sqlalchemy as sa
+
+
+@dataclass(frozen=True)
+class Context:
+    """One shape: `kind` is street, water, building or field; `geometry` in WGS 84; `width` relative to an ordinary street."""
+
+    kind: str
+    geometry: Any
+    name: str = ""
+    width: float = 1.0
+
+
+INSERT = sa.text(
+    "INSERT INTO context_shape (kind, name, width, geom) "
+    "VALUES (:kind, :name, :width, ST_SetSRID(ST_GeomFromWKB(:geom), 4326))"
+)
+#: Streets and water first, since they help most.
+READ = sa.text("""
+    SELECT kind, name, width, ST_AsBinary(geom) AS shape FROM context_shape
+    ORDER BY array_position(ARRAY['street', 'water', 'field', 'building'], kind), id LIMIT :limit
+""")
+
+
+def replace_context(connection: sa.Connection, shapes: Iterable[Context]) -> None:
+    """These shapes are the context afterwards, and nothing else."""
+    connection.execute(sa.text("DELETE FROM context_shape"))
+    rows = [vars(shape) | {"geom": shapely.to_wkb(shape.geometry)} for shape in shapes]
+    if rows:
+        connection.execute(INSERT, rows)
+
+
+def read_context(connection: sa.Connection, limit: int) -> list[Context]:
+    """At most `limit` shapes."""
+    rows = connection.execute(READ, {"limit": limit}).all()
+    shapes = np.asarray(shapely.from_wkb([bytes(row.shape) for row in rows]), dtype=object)
+    return [Context(row.kind, shape, row.name, row.width) for row, shape in zip(rows, shapes, strict=True)]
