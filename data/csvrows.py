@@ -45,7 +45,9 @@ def open_csv(source: Source, *, chunk_rows: int, encoding: str | None = None, he
         marked = file.read(3) == b"\xef\xbb\xbf"
         sample = list(islice(_text_lines(file, codec), _SAMPLE))
     delimiter = _delimiter(sample)
-    records = [record for record in csv.reader(sample, delimiter=delimiter) if any(record)] if sample else []
+    records = [
+        record for _, record in _numbered(iter(sample), delimiter, 0) if isinstance(record, list) and any(record)
+    ]
     if not records:
         raise FileUnreadable("the file has no rows", place="line 1")
     at = find_header(records) if header is None else header - 1
