@@ -146,9 +146,16 @@ def _shapes(metres: npt.NDArray[np.object_], kinds: Iterable[str]) -> list[Shape
 
 
 def _streets(blocks: Blocks) -> list[Street]:
-    links = [link for link in blocks.links if link.way.kind not in WATER]
-    lines = to_degrees(np.array([link.line for link in links], dtype=object), BORDER_LATTICE)
-    return [Street(link.way.name, link.way.kind, line) for link, line in zip(links, lines, strict=True)]
+    """Every piece of street on dry land or on a bridge: only some roads cross the rivers."""
+    rivers = [link.line.buffer(link.way.width_m / 2) for link in blocks.links if link.way.kind == "river"]
+    river = shapely.union_all(rivers)
+    pieces = []
+    for link in blocks.links:
+        if link.way.kind not in WATER:
+            dry = link.line if link.way.bridged else shapely.difference(link.line, river)
+            pieces += [(link.way, part) for part in shapely.get_parts(dry) if part.length > 5.0]
+    lines = to_degrees(np.array([line for _, line in pieces], dtype=object), BORDER_LATTICE)
+    return [Street(way.name, way.kind, line) for (way, _), line in zip(pieces, lines, strict=True)]
 
 
 def _water(blocks: Blocks) -> list[Water]:
@@ -173,7 +180,7 @@ def _crossings(blocks: Blocks) -> list[Crossing]:
 
 def _households(built: Built, full: Sequence[str]) -> list[Household]:
     points = shapely.get_coordinates(to_degrees(shapely.centroid(built.footprints), POINT_LATTICE))
-    lived = np.flatnonzero(built.counts > 0)
+    lived = [int(i) for i in np.flatnonzero(built.counts > 0)]
     return [
         Household(float(points[i, 0]), float(points[i, 1]), int(built.counts[i]), f"DEMO-H-{n:05d}", full[i])
         for n, i in enumerate(lived, start=1)
@@ -202,7 +209,7 @@ def _ground(
         fields=fields,
         crossings=[(c.name, c.lon, c.lat) for c in crossings],
         town=areas.subdistrict.geometry,
-        grids=[grid.geometry for grid in areas.grids],
+        grids=[(grid.name, grid.geometry) for grid in areas.grids],
         dedicated=[(grid.name.removesuffix("专属网格"), grid.geometry) for grid in areas.dedicated],
     )
 

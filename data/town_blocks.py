@@ -112,7 +112,7 @@ def _thinned(links: Sequence[Link], rng: np.random.Generator) -> list[Link]:
 
 def _polygonised(links: Sequence[Link]) -> Geometries:
     collection = shapely.polygonize([link.line for link in links])
-    cells = shapely.normalize(shapely.get_parts(collection))
+    cells: Geometries = shapely.normalize(shapely.get_parts(collection))
     return _ordered(cells)
 
 
@@ -134,7 +134,8 @@ def _connected(cells: Geometries, outline: shapely.Polygon) -> Geometries:
     pieces = shapely.get_parts(shapely.union_all(inside))
     largest = max(pieces, key=shapely.area)
     filled = shapely.Polygon(largest.exterior).buffer(0.01)
-    return cells[shapely.covers(filled, cells)]
+    town: Geometries = cells[shapely.covers(filled, cells)]
+    return town
 
 
 def _join(cells: Geometries, x: float, y: float, area_m2: float) -> Geometries:

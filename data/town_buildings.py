@@ -27,6 +27,7 @@ _ROWS = {
 }
 _SLAB_M = (12.5, 27.0)  # depth of an apartment slab, and from one row to the next
 _MOST = (9, 62)  # slabs and old houses behind the fronts of one block: no block outgrows a grid
+_FULLEST_BLOCK = 215.0
 _OLD_TOWN = (-110.0, 190.0)
 CROPS = ("wheat", "rice", "rape", "vegetables", "fallow", "pond")
 
@@ -68,7 +69,7 @@ def build_town(blocks: Blocks, special: Mapping[int, str], households: int, rng:
     keep = _apart(shapes, np.flatnonzero(free))
     counts = np.array([planned[i].count for i in keep], dtype=np.int64)
     kinds = np.array([planned[i].kind for i in keep], dtype=np.str_)
-    return Built(shapes[keep], kinds, _balanced(counts, households), owner[keep])
+    return Built(shapes[keep], kinds, _balanced(counts, owner[keep], households), owner[keep])
 
 
 def closeness(x: Floats | float, y: Floats | float) -> Floats:
@@ -109,11 +110,9 @@ def _side(link: Link, coords: Floats, side: float, eastward: bool, rng: np.rando
         depth = depths[0] + (depths[1] - depths[0]) * luck[i, 2]
         away = side * (link.way.width_m / 2 + setback + depth / 2 + 3.0 * luck[i, 3])
         count = int(rate * front / 10.0 + luck[i, 0])
-        planned.append(
-            _Rectangle(
-                x[i] - step[1] * away, y[i] + step[0] * away, *step, front, depth, "house" if count else "shop", count
-            )
-        )
+        middle = float(x[i] - step[1] * away), float(y[i] + step[0] * away)
+        kind = "house" if count else "shop"
+        planned.append(_Rectangle(*middle, float(step[0]), float(step[1]), front, depth, kind, count))
     return planned
 
 
@@ -139,9 +138,8 @@ def _compounds(blocks: Blocks, special: Mapping[int, str], rng: np.random.Genera
             planned += _rows_in(shapely.buffer(blocks.polygons[i], -24.0), 44.0, _SLAB_M, "apartments", 14)[: _MOST[0]]
         else:
             cottages = _rows_in(shapely.buffer(blocks.polygons[i], -19.0), 13.0, (9.0, 17.0), "house", 2)
-            planned += [c for c, chance in zip(cottages, rng.random(len(cottages)), strict=True) if chance < 0.78][
-                : _MOST[1]
-            ]
+            standing = rng.random(len(cottages)) < 0.78
+            planned += [c for c, stands in zip(cottages, standing, strict=True) if stands][: _MOST[1]]
     return planned
 
 
@@ -216,9 +214,13 @@ def _apart(shapes: Geometries, candidates: npt.NDArray[np.int64]) -> npt.NDArray
     return candidates[~dropped]
 
 
-def _balanced(counts: npt.NDArray[np.int64], total: int) -> npt.NDArray[np.int64]:
-    """The counts scaled so that they add up to `total`; whoever had some keeps at least one."""
+def _balanced(counts: npt.NDArray[np.int64], owner: npt.NDArray[np.int64], total: int) -> npt.NDArray[np.int64]:
+    """The counts scaled so that they add up to `total` and no block has many more than a grid could take in."""
     scaled = counts * (total / counts.sum())
+    for _ in range(3):
+        held = np.bincount(owner, scaled)
+        scaled = scaled * np.minimum(1.0, _FULLEST_BLOCK / np.maximum(held, 1.0))[owner]
+        scaled *= total / scaled.sum()
     whole = np.where(counts > 0, np.maximum(np.floor(scaled), 1.0), 0.0).astype(np.int64)
     short = total - int(whole.sum())
     order = np.argsort(-(scaled - whole), kind="stable") if short > 0 else np.argsort(-whole, kind="stable")

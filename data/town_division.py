@@ -21,7 +21,7 @@ DIRECTIONS = (
     (-0.9659258262890683, 0.25881904510252074),
 )  # fmt: skip
 #: Border metres that one grid's worth of imbalance costs.
-BALANCE = 40_000.0
+BALANCE = 10_000.0
 _PASSES = 12
 
 
@@ -33,6 +33,7 @@ class Graph:
     centres: npt.NDArray[np.float64]
     cost: tuple[dict[int, float], ...]
     quota: float  # households of one grid
+    balance: float = BALANCE
 
 
 def divide(graph: Graph, blocks: Sequence[int], parts: Sequence[int]) -> list[list[int]]:
@@ -86,7 +87,7 @@ def connected(graph: Graph, blocks: set[int]) -> bool:
 def _imbalance(graph: Graph, blocks: Iterable[int], grids: int) -> float:
     quota = graph.quota * grids
     share = float(graph.households[list(blocks)].sum()) / quota - 1.0
-    return BALANCE * share * share * grids
+    return graph.balance * share * share * grids
 
 
 def _cost(graph: Graph, whole: set[int], left: set[int], grids_left: int, grids_right: int) -> float:
@@ -123,21 +124,23 @@ def _gain(
     graph: Graph, whole: set[int], left: set[int], block: int, sums: Sequence[float], grids: Sequence[int], side: int
 ) -> float:
     """How much the cost falls when the block changes sides."""
-    border = 0.0
-    for neighbour, cost in sorted(graph.cost[block].items()):
+    border, at_border = 0.0, False
+    for neighbour, cost in graph.cost[block].items():
         if neighbour in whole:
-            border += cost if (neighbour in left) != (side == 0) else -cost
-    if border == 0.0:
+            across = (neighbour in left) != (side == 0)
+            at_border |= across
+            border += cost if across else -cost
+    if not at_border:
         return 0.0
     moving = float(graph.households[block])
-    before = sum(_square(graph, s, g) for s, g in zip(sums, grids, strict=True))
+    before = _square(graph, sums[0], grids[0]) + _square(graph, sums[1], grids[1])
     after = _square(graph, sums[side] - moving, grids[side]) + _square(graph, sums[1 - side] + moving, grids[1 - side])
     return border + before - after
 
 
 def _square(graph: Graph, households: float, grids: int) -> float:
     share = households / (graph.quota * grids) - 1.0
-    return BALANCE * share * share * grids
+    return graph.balance * share * share * grids
 
 
 def refine(graph: Graph, groups: list[list[int]], families: Sequence[int]) -> list[list[int]]:

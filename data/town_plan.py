@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
@@ -205,12 +206,12 @@ def _old_town(plan: Plan) -> Iterator[Way]:
         yield from _centre_northward(plan, x0)
     for offset in (135.0, 265.0, 390.0, 520.0):
         low, high = _CENTRE[0] + plan.rng.uniform(0, 420.0), _CENTRE[1] - plan.rng.uniform(0, 380.0)
-        yield _centre_eastward(plan, lambda x, o=offset: plan.north_y(x, o), low, high)
+        yield _centre_eastward(plan, partial(plan.north_y, offset=offset), low, high)
     for share in (0.42, 0.70):
         low, high = _CENTRE[0] + plan.rng.uniform(0, 350.0), _CENTRE[1] - plan.rng.uniform(0, 350.0)
-        yield _centre_eastward(plan, lambda x, s=share: plan.between_y(x, s), low, high)
+        yield _centre_eastward(plan, partial(plan.between_y, share=share), low, high)
     for offset in (120.0, 265.0):
-        yield _centre_eastward(plan, lambda x, o=offset: plan.south_y(x, o), *_SOUTH_CENTRE)
+        yield _centre_eastward(plan, partial(plan.south_y, offset=offset), *_SOUTH_CENTRE)
     for x0 in _spaced(plan, *_SOUTH_CENTRE, avoid=((-90.0, 65.0),)):
         y = np.array([float(plan.river_y(x0)) - 30.0, float(plan.south_y(x0, plan.south[0])) - 4.0])
         yield _narrow(plan, x0, y)

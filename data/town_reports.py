@@ -70,7 +70,7 @@ class Ground:
     fields: npt.NDArray[np.object_]
     crossings: Sequence[tuple[str, float, float]]
     town: shapely.Polygon
-    grids: Sequence[shapely.Polygon]
+    grids: Sequence[tuple[str, shapely.Polygon]]
     dedicated: Sequence[tuple[str, shapely.Polygon]]
 
 
@@ -81,11 +81,12 @@ def make_reports(ground: Ground, now: datetime, rng: np.random.Generator) -> lis
     homes = rng.choice(len(ground.spots), len(channels), p=ground.weights / ground.weights.sum())
     kinds = [_category(channel, rng) for channel in channels]
     lon, lat, places = _located(ground, kinds, homes, rng)
+    rhythm = {channel: _rhythm(channel, now) for channel in CHANNELS}
     rows = []
     for i, (channel, kind) in enumerate(zip(channels, kinds, strict=True)):
         row: dict[str, Any] = {"lon": float(lon[i]), "lat": float(lat[i]), "crs": "wgs84"}
         row["accuracy_m"] = _accuracy(channel, rng)
-        row |= _times(channel, now, rng)
+        row |= _times(now, rhythm[channel], rng)
         text = kind.texts[int(rng.integers(len(kind.texts)))].format(at=places[i])
         row |= {"category": kind.code, "category_scheme": names.SCHEME, "channel": channel, "text": text}
         row |= {"address": names.TOWN + places[i], "reporter": _reporter(channel, ground.spots[homes[i]].grid, rng)}
@@ -135,14 +136,20 @@ def _reporter(channel: str, grid: int, rng: np.random.Generator) -> str:
     return f"demo-{channel}-{int(rng.integers(1, 260 if channel == 'citizen' else 7)):03d}"
 
 
-def _times(channel: str, now: datetime, rng: np.random.Generator) -> dict[str, Any]:
-    """When it happened, was reported and closed: by the rhythm of the day and the week; older reports are closed."""
-    start = now - timedelta(days=DAYS)
+def _rhythm(channel: str, now: datetime) -> Floats:
+    """The share of a channel's reports in each of the hours before now, the oldest first: by hour of the day and weekday."""
     day = _MEMBER_DAY if channel == "member" else _PUBLIC_DAY
-    hours = [start + timedelta(hours=h) for h in range(DAYS * 24)]
+    hours = [now - timedelta(hours=h) for h in range(DAYS * 24, 0, -1)]
     weights = np.array([(_WEEKEND.get(channel, 1.1) if h.weekday() > 4 else 1.0) * day[h.hour] for h in hours])
-    hour = hours[int(rng.choice(len(hours), p=weights / weights.sum()))]
-    reported = hour + timedelta(seconds=int(rng.integers(0, 3600)))
+    return weights / float(weights.sum())
+
+
+def _times(now: datetime, rhythm: Floats, rng: np.random.Generator) -> dict[str, Any]:
+    """When it happened, was reported and closed; nearly all older reports are closed."""
+    start = now - timedelta(days=DAYS)
+    reported = (
+        start + timedelta(hours=int(rng.choice(len(rhythm), p=rhythm))) + timedelta(seconds=int(rng.integers(0, 3600)))
+    )
     occurred = max(start, reported - timedelta(seconds=int(60 + 5400 * rng.random() ** 3)))
     closed = reported + timedelta(seconds=int(1800 + 86_400 * 4 * rng.random() ** 2))
     done = closed <= now and rng.random() < 0.95
@@ -229,16 +236,27 @@ def _within(area: shapely.Polygon, rng: np.random.Generator) -> Floats:
 def _make_special(ground: Ground, rows: list[dict[str, Any]], rng: np.random.Generator) -> None:
     """Some rows move onto borders or outside, some are told in another datum, some lose their coordinates; none twice."""
     free = [int(i) for i in rng.permutation(len(rows))]
-    borders = _border_places(ground.grids, rng)
-    outside = _outside_places(ground, rng)
-    for place, note in [*((p, "网格边界") for p in borders), *((p, "镇界外") for p in outside)]:
-        row = rows[free.pop()]
-        row["lon"], row["lat"], row["address"] = place[0], place[1], f"{names.TOWN}{note}"
+    borders = [(p, _meeting(ground.grids, p)) for p in _border_places([g for _, g in ground.grids], rng)]
+    for place, words in [*borders, *((p, "镇界外路段") for p in _outside_places(ground, rng))]:
+        _move(rows[free.pop()], place, words, rng)
     for declared, (channels, wanted) in DECLARED.items():
         chosen = [i for i in free if rows[i]["channel"] in channels][:wanted]
         free = [i for i in free if i not in set(chosen)]
         for i in chosen:
             _declare(rows[i], declared)
+
+
+def _meeting(grids: Sequence[tuple[str, shapely.Polygon]], place: tuple[float, float]) -> str:
+    touching = [name for name, grid in grids if shapely.intersects_xy(grid, *place)]
+    return f"{'与'.join(touching[:2])}交界处"
+
+
+def _move(row: dict[str, Any], place: tuple[float, float], words: str, rng: np.random.Generator) -> None:
+    """The report is now about that place, and its words say so."""
+    streets = [category for category in names.CATEGORIES if category.place == "street"]
+    kind = streets[int(rng.integers(len(streets)))]
+    row |= {"lon": place[0], "lat": place[1], "address": f"{names.TOWN}{words}"}
+    row |= {"category": kind.code, "text": kind.texts[0].format(at=words)}
 
 
 def _declare(row: dict[str, Any], declared: str) -> None:
