@@ -31,7 +31,6 @@ _PLAIN: Final = {
     "Nested shells": "one part lies inside another",
     "Duplicate Rings": "a ring stands twice",
     "Too few points in geometry component": "a ring has fewer than three different points",
-    "Invalid Coordinate": "a coordinate is not a number",
     "Ring is not closed": "a ring is not closed",
 }
 
@@ -45,7 +44,7 @@ def usable(
     found: list[Finding] = []
     for row, shape in enumerate(geometry):
         fault = _unusable(shape)
-        if fault is None and not shapely.is_valid(shape):
+        if fault is None and shape is not None and not shapely.is_valid(shape):
             found.append(_broken(codes[row], row, shape))
             shape = mended(shape)
             fault = None if shape is not None else ""
@@ -65,7 +64,7 @@ def mended(shape: BaseGeometry) -> BaseGeometry | None:
     """The polygons that a broken shape most likely meant (GEOS `make_valid`, structure method), or None where nothing is left."""
     try:
         valid = polygonal(shapely.make_valid(shape, method="structure", keep_collapsed=False))
-    except GEOSException:  # a coordinate that is not a number
+    except GEOSException:
         return None
     return None if valid.is_empty else valid
 
@@ -78,11 +77,15 @@ def _unusable(shape: BaseGeometry | None) -> str | None:
         return f"has an empty geometry ({shape.geom_type})"
     if shape.geom_type not in _POLYGONAL:
         return f"is a {shape.geom_type}, not a polygon"
+    if not np.isfinite(shapely.get_coordinates(shape)).all():
+        return "has a coordinate that is not a number"  # without it nobody knows the shape
     return None
 
 
 def _drawn(shape: BaseGeometry | None) -> BaseGeometry | None:
-    return None if shape is None or shape.is_empty else shapely.force_2d(shape)
+    if shape is None or shape.is_empty or not np.isfinite(shapely.get_coordinates(shape)).all():
+        return None
+    return shapely.force_2d(shape)
 
 
 def _name(code: str, row: int) -> str:
@@ -94,8 +97,6 @@ def _broken(code: str, row: int, shape: BaseGeometry) -> Finding:
     match = _WHERE.match(said)
     reason = match["reason"].strip() if match else said
     place = shapely.Point(float(match["lon"]), float(match["lat"])) if match else None
-    if place is not None and not np.isfinite(shapely.get_coordinates(place)).all():
-        place = None
     where = f" at {place.x:.7f}, {place.y:.7f}" if place is not None else ""
     return Finding("invalid", "error", (code,), 0.0, place, f"{_name(code, row)}: {_PLAIN.get(reason, reason)}{where}")
 
