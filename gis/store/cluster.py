@@ -192,8 +192,8 @@ class Cluster:
         if account.foreign and postgres.run(["test", "-w", str(self.root)], account, cwd=Path("/"))[0] != 0:
             closed = next((str(p) for p in self.root.parents if not p.stat().st_mode & stat.S_IXOTH), str(self.home))
             raise DatabaseUnavailable(
-                f"the server runs as the user {account.name}, who cannot enter {closed}. "
-                f"Allow it with `chmod o+x {closed}`, or set GRIDBEAT_HOME to another directory."
+                f"the server runs as the user {account.name}, who cannot enter {closed}: "
+                f"set GRIDBEAT_HOME to a directory outside it, or allow it with `chmod o+x {closed}`"
             )
         return account
 

@@ -95,7 +95,7 @@ def backup(url: str, file: Path, *, overwrite: bool = False) -> Backup:
     `overwrite` is not given, or when nothing was ever stored; FileUnreadable when it cannot be written.
     """
     if file.exists() and not overwrite:
-        raise StateConflict(f"{file} is there already: choose another name, or add --overwrite", place=str(file))
+        raise StateConflict(f"{file} is there already: choose another name, or add --overwrite")
     target = _Target.of(url)
     if target.revision is None:
         raise StateConflict("there is nothing to back up: this database was never migrated (gridbeat db migrate)")
@@ -107,7 +107,7 @@ def backup(url: str, file: Path, *, overwrite: bool = False) -> Backup:
         _run(target, "pg_dump", *words)
         os.replace(part, file)  # noqa: PTH105 - overwrites
     except OSError as error:
-        raise FileUnreadable(f"{file} cannot be written: {error.strerror}", place=str(file)) from error
+        raise FileUnreadable(f"{file} cannot be written: {error.strerror}") from error
     finally:
         part.unlink(missing_ok=True)
     return Backup(file, file.stat().st_size, target.revision)
@@ -136,7 +136,7 @@ def restore(url: str, file: Path) -> Backup:
         if writer.wait() != 0:
             raise _refusal(_messages(writer_said), file)
         if not whole:
-            raise FileUnreadable(f"{file} is damaged; nothing was changed: {_messages(reader_said)}", place=str(file))
+            raise FileUnreadable(f"{file} is damaged; nothing was changed: {_messages(reader_said)}")
     return found
 
 
@@ -161,7 +161,7 @@ def _pour(reader: subprocess.Popen[bytes], source: IO[bytes], sink: IO[bytes]) -
 def _refusal(said: str, file: Path) -> Exception:
     if "lock timeout" in said:
         return StateConflict("somebody keeps the tables busy: stop `gridbeat serve` and try again; nothing was changed")
-    return FileUnreadable(f"{file} cannot be restored; nothing was changed: {said}", place=str(file))
+    return FileUnreadable(f"{file} cannot be restored; nothing was changed: {said}")
 
 
 def inspect(file: Path, programs: Programs | None = None) -> Backup:
@@ -171,10 +171,10 @@ def inspect(file: Path, programs: Programs | None = None) -> Backup:
         with file.open("rb") as start:
             magic = start.read(len(MAGIC))
     except OSError as error:
-        raise FileUnreadable(f"{file} cannot be read: {error.strerror}", place=str(file)) from error
+        raise FileUnreadable(f"{file} cannot be read: {error.strerror}") from error
     listed = _pg_restore(programs, "-l", str(file)) if magic == MAGIC else None
     if listed is None or f"SCHEMA - {SCHEMA} " not in listed:
-        raise FileUnreadable(f"{file} is no backup made by `gridbeat db backup`; nothing was changed", place=str(file))
+        raise FileUnreadable(f"{file} is no backup made by `gridbeat db backup`; nothing was changed")
     rows = (_pg_restore(programs, "-a", "-t", "alembic_version", "-f", "-", str(file)) or "").splitlines()
     copied = [after for before, after in pairwise(rows) if before.startswith("COPY ")]
     found = copied[0] if copied else ""
@@ -182,7 +182,6 @@ def inspect(file: Path, programs: Programs | None = None) -> Backup:
         raise FileUnreadable(
             f"{file} holds revision {found or '(none)'}, which this Gridbeat does not know: "
             "restore it with the version that wrote it, or a newer one; nothing was changed",
-            place=str(file),
         )
     return Backup(file, file.stat().st_size, found)
 
