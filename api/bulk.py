@@ -8,7 +8,6 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 import numpy as np
-import sqlalchemy as sa
 from starlette.responses import Response
 
 from api.answers import Json
@@ -19,6 +18,7 @@ from data.tables import Table, open_table
 from gis.crs import parse_datum, problems, to_storage
 from gis.errors import BodyUnreadable, ParameterInvalid
 from gis.locate import Located
+from gis.store.engine import Connection
 from gis.store.live import Live, State
 
 #: Media type -> kind of table.
@@ -138,7 +138,7 @@ def report_table(kind: str, body: bytes) -> Table:
 
 
 def accept_table(
-    connection: sa.Connection,
+    connection: Connection,
     live: Live,
     table: Table,
     constants: dict[str, Any],

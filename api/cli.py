@@ -7,6 +7,7 @@ import sys
 import typer
 
 from api.commands import check, db, demo, load, locate, map, serve  # noqa: A004 - the command is called so
+from api.mapsource import from_store
 from gis.errors import GridError, ParameterInvalid
 
 app = typer.Typer(
@@ -16,8 +17,9 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for module in (demo, serve, db, check, load, locate, map):
+for module in (demo, serve, db, check, load, locate):
     module.register(app)
+map.register(app, from_store)
 
 
 def main() -> None:

@@ -8,7 +8,6 @@ from datetime import datetime
 from typing import Annotated, Any
 
 import orjson
-import sqlalchemy as sa
 from fastapi import Depends, Query, Request
 from fastapi.dependencies.models import Dependant
 
@@ -16,6 +15,7 @@ from api.settings import Caller, Settings
 from data.intake import Policy
 from data.report import parse_time
 from gis.errors import BodyTooLarge, BodyUnreadable, KeyMissing, ParameterInvalid, RoleTooLow
+from gis.store import engine
 from gis.store.boundaries import Moment
 from gis.store.live import Live
 
@@ -37,14 +37,14 @@ def policy(given: Annotated[Settings, Depends(settings)]) -> Policy:
     return Policy(given.nearest_tolerance_m, given.candidates_within_m)
 
 
-def _connection(request: Request) -> Iterator[sa.Connection]:
+def _connection(request: Request) -> Iterator[engine.Connection]:
     """One transaction: committed before the answer is sent, rolled back on any error."""
     with request.app.state.engine.begin() as connection:
         yield connection
 
 
 #: `scope="function"`: with FastAPI's default the commit would follow the answer, and a failed one could not change it.
-Connection = Annotated[sa.Connection, Depends(_connection, scope="function")]
+Connection = Annotated[engine.Connection, Depends(_connection, scope="function")]
 LiveBoundaries = Annotated[Live, Depends(live)]
 PolicyInForce = Annotated[Policy, Depends(policy)]
 SettingsInForce = Annotated[Settings, Depends(settings)]

@@ -7,15 +7,13 @@ from http import HTTPStatus
 from typing import Any
 
 import orjson
-import psycopg
-import sqlalchemy.exc
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from gis import errors
-from gis.store.errors import translated
+from gis.store.errors import DRIVER_ERRORS, translated
 
 log = logging.getLogger("gridbeat.api")
 
@@ -84,7 +82,6 @@ async def _http(_: Request, error: Exception) -> Response:
 
 
 async def _database(_: Request, error: Exception) -> Response:
-    assert isinstance(error, sqlalchemy.exc.SQLAlchemyError | psycopg.Error)  # noqa: S101
     return problem_of(translated(error))
 
 
@@ -98,6 +95,6 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(errors.GridError, _refused)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
-    app.add_exception_handler(sqlalchemy.exc.SQLAlchemyError, _database)
-    app.add_exception_handler(psycopg.Error, _database)
+    for kind in DRIVER_ERRORS:
+        app.add_exception_handler(kind, _database)
     app.add_exception_handler(Exception, _unexpected)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from api.settings import Caller, Settings
 
 if TYPE_CHECKING:
-    import sqlalchemy as sa
+    from gis.store.engine import Engine
 
 
 def database_url(settings: Settings) -> str:
@@ -34,7 +34,7 @@ def terminal_caller() -> Caller:
 
 
 @contextmanager
-def opened(settings: Settings) -> Iterator[sa.Engine]:
+def opened(settings: Settings) -> Iterator[Engine]:
     """An engine over the store, migrated to the newest revision, closed afterwards; driver errors leave as ours."""
     from gis.store.engine import create_engine, migrate
     from gis.store.errors import translating

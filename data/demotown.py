@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import numpy as np
-import sqlalchemy as sa
 
 from data.batch import plan_rows
 from data.demo import Town, build_town
@@ -18,6 +17,7 @@ from gis.crs import CONVERTER
 from gis.errors import StateConflict
 from gis.store import generations
 from gis.store.context import Context, replace_context
+from gis.store.engine import Connection, Engine
 from gis.store.generations import Publication
 from gis.store.households import NewHousehold, store_households
 from gis.store.live import Live
@@ -38,15 +38,15 @@ class DemoLoaded:
     rejected: list[Rejection]
 
 
-def is_loaded(connection: sa.Connection) -> bool:
+def is_loaded(connection: Connection) -> bool:
     """Whether the store holds the demo town; StateConflict when it holds something else, which the demo must not touch."""
-    first = connection.execute(sa.text("SELECT actor FROM generation ORDER BY number LIMIT 1")).scalar()
+    first = generations.first_actor(connection)
     if first is not None and first != ACTOR:
         raise StateConflict("the store holds grids that are not the demo's: give the demo a GRIDBEAT_HOME of its own")
     return first is not None
 
 
-def load_town(engine: sa.Engine, now: datetime) -> DemoLoaded:
+def load_town(engine: Engine, now: datetime) -> DemoLoaded:
     """The town is in the store afterwards: boundaries, households and context at once, then its reports."""
     town = build_town(now=now)
     with engine.begin() as connection:

@@ -6,14 +6,13 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import sqlalchemy as sa
-
 from data.batch import rejection
 from data.rowchunk import Rejection, RowChunk
 from data.tables import Table
 from gis.codes import code_text
 from gis.crs import CONVERTER, Datum, one_to_storage, parse_datum
 from gis.errors import FieldMissing, GridError, ParameterInvalid
+from gis.store.engine import Engine
 from gis.store.households import NewHousehold, store_households
 
 HEADINGS: dict[str, tuple[str, ...]] = {
@@ -63,7 +62,7 @@ def plan_households(table: Table, mapped: Mapping[str, str], datum: Datum | None
 
 
 def load_households(
-    engine: sa.Engine,
+    engine: Engine,
     chunks: Iterable[RowChunk],
     plan: HouseholdPlan,
     *,

@@ -7,8 +7,6 @@ from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
-import sqlalchemy as sa
-
 from data.report import Report
 from gis.assignment import Assignment
 from gis.crs import CONVERTER
@@ -16,6 +14,7 @@ from gis.errors import GridError, KeyReused
 from gis.locate import KERNEL
 from gis.store import events, keys
 from gis.store.boundaries import Moment
+from gis.store.engine import Connection
 from gis.store.ids import uuid7
 from gis.store.live import Live, State
 
@@ -59,7 +58,7 @@ class Outcome:
 
 
 def accept(
-    connection: sa.Connection,
+    connection: Connection,
     live: Live,
     submissions: Sequence[Submission],
     *,

@@ -11,8 +11,6 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-import sqlalchemy as sa
-
 from data.batch import RowPlan, rejection, submissions_of
 from data.intake import Outcome, Policy, Submission, accept
 from data.readers import GridFile
@@ -21,6 +19,7 @@ from gis.findings import Finding
 from gis.hierarchy import parent_findings
 from gis.partition import Boundaries
 from gis.store import generations
+from gis.store.engine import Connection, Engine
 from gis.store.generations import Generation, Publication
 from gis.store.keys import open_rehearsal
 from gis.store.live import Live
@@ -60,7 +59,7 @@ def file_key(path: Path) -> str:
 
 
 def load_events(
-    engine: sa.Engine,
+    engine: Engine,
     live: Live,
     chunks: Iterable[RowChunk],
     plan: RowPlan,
@@ -125,7 +124,7 @@ def incoming_of(file: GridFile, *, profile: str = "external", match: str = "code
 
 
 def load_grids(
-    connection: sa.Connection,
+    connection: Connection,
     file: GridFile,
     publication: Publication,
     *,

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import datetime, tzinfo
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
-import sqlalchemy as sa
 
 from gis.crs import area_m2
-from gis.partition import Boundaries, Partition
+from gis.partition import LEVELS, Boundaries, Partition
 from gis.store.boundaries import Moment
 from gis.store.context import read_context
+from gis.store.engine import Connection
 from gis.store.events import EventFilter, mapped_events
 from gis.store.households import read_households
 from gis.store.live import State
 from maps.grids import ContextShape, GridShape, GridsView, Reports
+from maps.words import Lang, word
 
 #: More context than this makes a page heavy and a picture grey.
 CONTEXT_CAP = 20_000
@@ -29,12 +30,12 @@ class MapWish:
     events: EventFilter
     zone: tzinfo
     layer: str | None = None
-    lang: Literal["zh", "en"] = "zh"
+    lang: Lang = "zh"
     title: str | None = None
     notes: bool = False  # whether texts and addresses of citizens may be shown
 
 
-def grids_view(connection: sa.Connection, state: State, moment: Moment, wish: MapWish) -> GridsView:
+def grids_view(connection: Connection, state: State, moment: Moment, wish: MapWish) -> GridsView:
     """Everything the grids map shows at `moment`. Counts are of all events the filter lets through."""
     assignable = [p for p in state.boundaries.assignable() if wish.layer in {None, p.layer}]
     households = _households(connection, state)
@@ -47,9 +48,16 @@ def grids_view(connection: sa.Connection, state: State, moment: Moment, wish: Ma
         context=[ContextShape(one.kind, one.geometry, one.width) for one in read_context(connection, CONTEXT_CAP)],
         generation=state.boundaries.generation,
         at=moment.at.astimezone(wish.zone),
-        title=wish.title,
+        title=wish.title or _title(outlines, wish.lang),
         lang=wish.lang,
     )
+
+
+def _title(outlines: list[Partition], lang: Lang) -> str | None:
+    """The narrowest area that is alone on its level names the map, such as the town; None when there is none."""
+    alone = [p for p in outlines if len(p) == 1]
+    narrowest = max(alone, key=lambda p: LEVELS.index(p.level), default=None)
+    return f"{narrowest.names[0]} · {word('title.grids', lang)}" if narrowest is not None else None
 
 
 def _shapes(boundaries: Boundaries, partition: Partition, households: dict[str, int]) -> list[GridShape]:
@@ -75,7 +83,7 @@ def _shapes(boundaries: Boundaries, partition: Partition, households: dict[str, 
     return shapes
 
 
-def _households(connection: sa.Connection, state: State) -> dict[str, int]:
+def _households(connection: Connection, state: State) -> dict[str, int]:
     """Code -> households, in every layer; empty when none were loaded: unknown is not zero."""
     lon, lat, count = read_households(connection)
     if not len(lon):
@@ -87,7 +95,7 @@ def _households(connection: sa.Connection, state: State) -> dict[str, int]:
     return dict(zip(located.codes, total.tolist(), strict=True))
 
 
-def _reports(connection: sa.Connection, state: State, wish: MapWish) -> Reports:
+def _reports(connection: Connection, state: State, wish: MapWish) -> Reports:
     rows = mapped_events(connection, wish.events)
     lon = np.array([np.nan if row.lon is None else row.lon for row in rows], dtype=np.float64)
     lat = np.array([np.nan if row.lat is None else row.lat for row in rows], dtype=np.float64)

@@ -31,12 +31,10 @@ def _given() -> str | None:
 
 
 def _cluster() -> Cluster:
-    import os
-
     from api.settings import Settings
-    from gis.store.cluster import Cluster, default_home
+    from gis.store.cluster import Cluster
 
-    return Cluster.at(Settings().home or default_home(os.environ, os.geteuid()))
+    return Cluster.at(Settings().home)
 
 
 def _url() -> str:

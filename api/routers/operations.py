@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlalchemy.exc
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
@@ -31,8 +30,8 @@ def readyz(request: Request) -> Response:
             if found != newest_revision():
                 return problem(503, "not-migrated", f"the store is at revision {found}: run gridbeat db migrate")
             boundaries = state.live.state(connection, state.live.now(connection)).boundaries
-    except (GridError, sqlalchemy.exc.SQLAlchemyError) as error:
-        return problem(503, "not-ready", getattr(error, "message", "the database does not answer"))
+    except GridError as error:
+        return problem(503, "not-ready", error.message)
     grids = {f"{p.layer}/{p.level}": len(p) for p in boundaries.partitions}
     return Json(
         {"status": "ready", "generation": boundaries.generation, "grids": grids}, headers={"Cache-Control": "no-store"}

@@ -11,6 +11,10 @@ import sqlalchemy as sa
 from gis.errors import PostgisMissing
 from gis.store.errors import translating
 
+#: What rooms without SQL hand through: they know that there is a connection, not what it is.
+Connection = sa.Connection
+Engine = sa.Engine
+
 SCHEMA = "gridbeat"
 MIGRATIONS = Path(__file__).resolve().parents[2] / "migrations"
 

@@ -20,7 +20,11 @@ class StoreRefused(StateConflict):
     code = "store-refused"
 
 
-def translated(error: sa.exc.SQLAlchemyError | psycopg.Error) -> GridError:
+#: Everything a database call may raise.
+DRIVER_ERRORS = (sa.exc.SQLAlchemyError, psycopg.Error)
+
+
+def translated(error: Exception) -> GridError:
     """The GridError that says what a driver's error means to a caller; the driver's own words go to the log."""
     cause = error.orig if isinstance(error, sa.exc.DBAPIError) and error.orig is not None else error
     log.error("database: %s: %s", type(cause).__name__, str(cause).strip())
@@ -41,5 +45,5 @@ def translating() -> Iterator[None]:
     """Within this block a driver's error leaves as its GridError."""
     try:
         yield
-    except (sa.exc.SQLAlchemyError, psycopg.Error) as error:
+    except DRIVER_ERRORS as error:
         raise translated(error) from error

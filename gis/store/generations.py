@@ -84,6 +84,12 @@ def list_generations(connection: sa.Connection, limit: int = 1000, before: int |
     return [Generation(**row._mapping) for row in rows]
 
 
+def first_actor(connection: sa.Connection) -> str | None:
+    """Who published the first generation; None before there was one."""
+    found: str | None = connection.execute(sa.text("SELECT actor FROM generation ORDER BY number LIMIT 1")).scalar()
+    return found
+
+
 def preview(connection: sa.Connection, publication: Publication) -> tuple[Boundaries, Boundaries, Supersession]:
     """What publishing would change: the boundaries before and after, and the facts in between. Nothing is written."""
     now = clock(connection)
