@@ -16,6 +16,7 @@ from typing import Any, Final
 import numpy as np
 
 from data.archive import unpack_one
+from data.curves import first_curved_row
 from data.enclaves import Places, in_archive, in_metadata, in_text
 from data.fileencoding import BYTES, declared_by, decoded, encoding_of, utf8_bytes
 from data.griddatum import Chosen, choose
@@ -28,7 +29,6 @@ _TEXT: Final = frozenset({".geojson", ".json", ".kml"})
 _PARQUET: Final = frozenset({".parquet", ".geoparquet", ".pq"})
 _BINARY: Final = frozenset({".gpkg", ".shp", ".fgb"})
 FORMATS: Final = _TEXT | _PARQUET | _BINARY | {".zip"}
-_CURVED: Final = re.compile(r"Curve|Surface(?!.*Polyhedral)|CircularString")
 _CRS_MEMBER: Final = re.compile(rb'"crs"\s*:\s*\{\s*"(?:type|properties)"')
 
 
@@ -181,16 +181,22 @@ def _read_vector(path: Path, source: Path | bytes, layer_name: str | None, encod
     try:
         layer = _layer(path, pyogrio.list_layers(source), layer_name)
         info = pyogrio.read_info(source, layer=layer, encoding=encoding)
-        if _CURVED.search(str(info["geometry_type"])):
-            raise GeometryInvalid(
-                f"{path.name} has curved shapes ({info['geometry_type']}); straighten them first", place=path.name
-            )
+        _refuse_curves(path, layer)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # what GDAL grumbles about is checked here: columns, rings, coordinates
             frame = pyogrio.read_dataframe(source, layer=layer, encoding=encoding)
     except (DataSourceError, DataLayerError, UnicodeDecodeError, ValueError) as error:
         raise FileUnreadable(f"{path.name} cannot be read: {error}", place=path.name) from error
     return _Read(_with_geometry(path, frame), _tag(frame), enclaves=in_metadata(info["layer_metadata"]))
+
+
+def _refuse_curves(path: Path, layer: str | None) -> None:
+    row = first_curved_row(path, layer) if path.suffix.lower() == ".gpkg" else None
+    if row is not None:
+        raise GeometryInvalid(
+            f"{path.name}: row {row} is a curved shape; turn curves into straight pieces first (segmentize)",
+            place=f"row {row}",
+        )
 
 
 def _layer(path: Path, listed: Any, layer_name: str | None) -> str | None:

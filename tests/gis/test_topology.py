@@ -11,7 +11,7 @@ import pytest
 import shapely
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from shapely import Polygon, box
+from shapely import Polygon
 
 from gis.findings import Finding, Limits
 from gis.partition import partition_of
