@@ -29,6 +29,7 @@ from gis.assignment import (
     Assignment,
     Candidate,
 )
+from gis.lattice import lattice_of
 from gis.nearby import Borders, Floats, Ints, border_distance_m, borders_of, near_pairs
 from gis.partition import Boundaries, Geometries, Partition
 
@@ -109,7 +110,7 @@ class GridIndex:
         self.geometry: Geometries = _joined(partitions)
         self._borders: Borders = borders_of(self.geometry)
         self._tree = shapely.STRtree(self.geometry)
-        self._bounds = shapely.total_bounds(self.geometry) if len(self.codes) else np.full(4, np.nan)
+        self._lattice = lattice_of(self.geometry, self._tree)
         _warm_up(self.geometry, self._borders, self._tree)
 
     @classmethod
@@ -142,11 +143,14 @@ class GridIndex:
         best = np.full((len(self.layers), len(lon)), _FREE, dtype=np.int32)
         located = self._blank(lon, lat, tolerance_m)
         if len(self.codes):
-            order = _by_neighbourhood(lon, lat, self._bounds)
+            order, cell = self._lattice.ordered(lon, lat)
             for first in range(0, len(order), BLOCK):
-                self._locate_block(order[first : first + BLOCK], lon, lat, best, located, distance)
+                block = slice(first, first + BLOCK)
+                self._locate_block(order[block], cell[block], lon, lat, best, located)
             if tolerance_m > 0.0:
-                self._nearest(lon, lat, tolerance_m, located, distance)
+                self._nearest(lon, lat, tolerance_m, located)
+        if not distance:
+            located.distance_m[:] = np.nan
         best[best == _FREE] = -1
         located.by_layer.update(zip(self.layers, best, strict=True))
         return located
@@ -191,12 +195,10 @@ class GridIndex:
         winner, method = np.full(n, -1, dtype=np.int32), np.full(n, NONE, dtype=np.uint8)
         return Located(self.codes, winner, method, reason, np.full(n, np.nan), {})
 
-    def _locate_block(
-        self, block: Ints, lon: Floats, lat: Floats, best: Indices, located: Located, distance: bool
-    ) -> None:
+    def _locate_block(self, block: Ints, cell: Ints, lon: Floats, lat: Floats, best: Indices, located: Located) -> None:
         """The winner, the grid of every layer, method and distance of the places in `block`, written in place."""
         x, y = lon[block], lat[block]
-        place, grid = self._tree.query(shapely.points(x, y))
+        place, grid = self._lattice.pairs(cell)
         covers = shapely.intersects_xy(self.geometry[grid], x[place], y[place])
         place, grid = place[covers], grid[covers].astype(np.int32)
         lowest = np.full(len(self.layers) * len(block), _FREE, dtype=np.int32)
@@ -215,11 +217,10 @@ class GridIndex:
         edge = np.flatnonzero(touching)[~shapely.contains_xy(self.geometry[winner[touching]], x[touching], y[touching])]
         located.method[block] = INSIDE
         located.method[block[edge]] = EDGE
-        if distance:
-            metres[edge] = 0.0
-            located.distance_m[block] = metres
+        metres[edge] = 0.0
+        located.distance_m[block] = metres
 
-    def _nearest(self, lon: Floats, lat: Floats, tolerance_m: float, located: Located, distance: bool) -> None:
+    def _nearest(self, lon: Floats, lat: Floats, tolerance_m: float, located: Located) -> None:
         """Places that nobody covers go to the nearest grid within the tolerance; equally near: the lower index."""
         open_places = np.flatnonzero(located.reason == BEYOND)
         for first in range(0, len(open_places), BLOCK):
@@ -230,8 +231,7 @@ class GridIndex:
             located.winner[rows] = near.grid[at]
             located.method[rows] = NEAREST
             located.reason[rows] = FOUND
-            if distance:
-                located.distance_m[rows] = near.distance_m[at]
+            located.distance_m[rows] = near.distance_m[at]
 
     def _layers_of(self, covering: Sequence[int]) -> dict[str, str | None]:
         """The lowest of the covering grids in every layer."""
@@ -296,13 +296,3 @@ def _warm_up(geometry: Geometries, borders: Borders, tree: shapely.STRtree) -> N
     for predicate in (shapely.intersects_xy, shapely.contains_xy):
         predicate(geometry[drawn], vertex[:, 0], vertex[:, 1])
         predicate(geometry[drawn], inner[:, 0], inner[:, 1])
-
-
-def _by_neighbourhood(lon: Floats, lat: Floats, bounds: Floats) -> Ints:
-    """The places within `bounds`, those of one neighbourhood together: twice as quick, for the polygons stay in the cache."""
-    west, south, east, north = bounds.tolist()
-    within = np.flatnonzero((lon >= west) & (lon <= east) & (lat >= south) & (lat <= north))
-    column = ((lon[within] - west) * (255.0 / max(east - west, 1e-12))).astype(np.uint16)
-    row = ((lat[within] - south) * (255.0 / max(north - south, 1e-12))).astype(np.uint16)
-    # 16 bits: numpy sorts them by radix.
-    return within[np.argsort(row * np.uint16(256) + column, kind="stable")].astype(np.int64)
