@@ -296,7 +296,7 @@ def _pill(sheet: Sheet, x: float, y: float, text: str, colour: str) -> None:
 
 
 def pill_box(colour: str, unit: float) -> dict[str, Any]:
-    """matplotlib's words for the rounded box of a badge."""
+    """Matplotlib's words for the rounded box of a badge."""
     style = "round,pad=0.28,rounding_size=0.8"
     return {"boxstyle": style, "facecolor": colour, "edgecolor": COLOURS["halo"], "linewidth": unit}
 
