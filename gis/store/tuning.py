@@ -23,13 +23,17 @@ def _share(memory: int, share: float, least_mb: int, most_mb: int) -> str:
     return f"{min(max(int(memory * share) // MB, least_mb), most_mb)}MB"
 
 
-def _shared_memory_kind(shm: Path = Path("/dev/shm")) -> str:  # noqa: S108 - looked at, never written
-    """`posix` where it is safe: containers give /dev/shm 64 MB, and logind empties it of a user's files at logout."""
+def shared_memory_kind(shm: Path = Path("/dev/shm")) -> str:  # noqa: S108 - looked at, never written
+    """`posix` where it is safe, else `mmap`, which uses files below the data directory.
+
+    Containers give /dev/shm 64 MB, or none that others than root may write; logind empties it of a user's files at logout.
+    """
     try:
-        room = os.statvfs(shm)
+        room, mode = os.statvfs(shm), shm.stat().st_mode
     except OSError:
         return "mmap"
-    return "posix" if os.geteuid() == 0 and room.f_bavail * room.f_frsize >= 1024 * MB else "mmap"
+    is_roomy = room.f_bavail * room.f_frsize >= 1024 * MB
+    return "posix" if os.geteuid() == 0 and is_roomy and mode & 0o1777 == 0o1777 else "mmap"
 
 
 def settings_for(memory: int) -> dict[str, str]:
@@ -51,7 +55,7 @@ def settings_for(memory: int) -> dict[str, str]:
         "jit": "off",  # compiles longer than our statements run
         "max_connections": "200",
         "max_locks_per_transaction": "256",  # a restore takes one transaction over every monthly partition
-        "dynamic_shared_memory_type": _shared_memory_kind(),
+        "dynamic_shared_memory_type": shared_memory_kind(),
         "autovacuum_vacuum_scale_factor": "0.05",
         "autovacuum_analyze_scale_factor": "0.02",
         "timezone": "'UTC'",

@@ -118,3 +118,9 @@ def test_the_operators_own_file_comes_last_and_the_socket_cannot_be_opened_to_th
     assert "include" not in before
     local.touch()
     assert tuning.configuration("gridbeat-x", tmp_path, {}, local).splitlines()[-1] == f"include '{local}'"
+
+
+def test_shared_memory_that_others_may_not_write_or_that_is_absent_is_not_used(tmp_path: Path) -> None:
+    tmp_path.chmod(0o755)
+    assert tuning.shared_memory_kind(tmp_path) == "mmap"
+    assert tuning.shared_memory_kind(tmp_path / "absent") == "mmap"
