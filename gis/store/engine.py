@@ -51,16 +51,18 @@ def create_engine(url: str, *, pool_size: int = 10, application: str = "gridbeat
 def is_ours(thing: Any, name: str | None, kind: str, reflected: bool, compare_to: Any) -> bool:  # noqa: ARG001 - Alembic's signature
     """Whether Alembic compares this: not what `FOREIGN` names."""
     table = name if kind == "table" else getattr(getattr(thing, "table", None), "name", "")
-    return not FOREIGN.match(table or "")
+    # A foreign key to a partitioned table has a shadow on each of its months.
+    target = thing.elements[0].target_fullname if kind == "foreign_key_constraint" else ""
+    return not any(FOREIGN.match(part) for part in (table or "", target.split(".")[0]))
 
 
-def _prepare(engine: sa.Engine) -> None:
+def _prepare(connection: sa.Connection) -> None:
     """Schema and extensions exist afterwards; PostgisMissing when the server cannot give them."""
     try:
-        with engine.begin() as connection:
-            for extension in ("postgis", "btree_gist"):
-                connection.execute(sa.text(f"CREATE EXTENSION IF NOT EXISTS {extension} SCHEMA public"))
-            connection.execute(sa.text(f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}"))
+        for extension in ("postgis", "btree_gist"):
+            connection.execute(sa.text(f"CREATE EXTENSION IF NOT EXISTS {extension} SCHEMA public"))
+        connection.execute(sa.text(f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}"))
+        connection.commit()
     except (sa.exc.NotSupportedError, sa.exc.ProgrammingError) as error:
         raise PostgisMissing(
             "this PostgreSQL cannot create the extensions postgis and btree_gist: install them on the server "
@@ -74,24 +76,32 @@ def migrate(url: str) -> str:
 
     Raises PostgisMissing without the extensions, DatabaseUnavailable when nothing answers.
     """
-    from alembic import command
-    from alembic.script import ScriptDirectory
-
     engine = create_engine(url, pool_size=1)
     try:
-        with translating():
-            _prepare(engine)
-            with engine.connect() as connection:
-                connection.execute(sa.text("SELECT pg_advisory_lock(hashtext('gridbeat.migrate'))"))
-                connection.commit()
-                config = alembic_config(connection)
-                command.upgrade(config, "head")
-                connection.commit()
+        with translating(), engine.connect() as connection:
+            # A lock of the session: it outlives the transactions that each revision commits.
+            connection.execute(sa.text("SELECT pg_advisory_lock(hashtext('gridbeat.migrate'))"))
+            connection.commit()
+            try:
+                _prepare(connection)
+                _upgrade(connection)
+            finally:
+                connection.rollback()
                 connection.execute(sa.text("SELECT pg_advisory_unlock_all()"))
                 connection.commit()
-        return str(ScriptDirectory.from_config(config).get_current_head())
+        return newest_revision()
     finally:
         engine.dispose()
+
+
+def _upgrade(connection: sa.Connection) -> None:
+    if revision(connection) == newest_revision():
+        return
+    from alembic import command
+
+    connection.rollback()  # Alembic begins and commits by itself
+    command.upgrade(alembic_config(connection), "head")
+    connection.commit()
 
 
 def alembic_config(connection: sa.Connection) -> Any:
