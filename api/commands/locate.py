@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from data.rowchunk import RowChunk, Table
 
 #: Rows located at a time: enough to keep neighbours together, little enough to stay small.
-_CHUNK_ROWS = 100_000
+_CHUNK_ROWS = 50_000
 
 _CORES = os.cpu_count() or 1
 

@@ -68,7 +68,7 @@ def test_a_place_alone_and_in_a_compiled_batch_has_the_same_bits() -> None:
     rng = np.random.default_rng(5)
     stars = []
     for lon, lat in rng.uniform((121, 31.9), (121.2, 32.1), (20, 2)):
-        angle, radius = np.linspace(0, 2 * np.pi, 90, endpoint=False), rng.uniform(0.004, 0.02, 90)
+        angle, radius = np.linspace(0, 2 * np.pi, 95, endpoint=False), rng.uniform(0.004, 0.02, 95)
         ring = np.column_stack([lon + radius * np.cos(angle), lat + radius * np.sin(angle)])
         hole = np.column_stack([lon + 0.2 * radius * np.cos(angle), lat + 0.2 * radius * np.sin(angle)])
         stars.append(shapely.Polygon(ring, [hole]))
