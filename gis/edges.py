@@ -30,11 +30,11 @@ def unmatched_edges(codes: Sequence[str], flags: Geometries, explaining: Sequenc
     if not len(edges):
         return []
     partners = _partners(owner, edges)
-    found = []
-    for grid in np.unique(owner):
-        lines = shapely.line_merge(shapely.multilinestrings(edges[owner == grid]))
-        found.append(_finding(codes, int(grid), partners.get(int(grid), ()), lines))
-    return found
+    grids, first = np.unique(owner, return_index=True)  # edges come grid by grid
+    lines = (shapely.line_merge(shapely.multilinestrings(held)) for held in np.split(edges, first[1:]))
+    return [
+        _finding(codes, grid, partners.get(grid, ()), line) for grid, line in zip(grids.tolist(), lines, strict=True)
+    ]
 
 
 def _finding(codes: Sequence[str], grid: int, partners: Sequence[int], lines: BaseGeometry) -> Finding:
@@ -72,4 +72,6 @@ def _partners(owner: npt.NDArray[np.intp], edges: Geometries) -> dict[int, tuple
     left, right = shapely.STRtree(edges).query(edges, predicate="dwithin", distance=_NEAR)
     pairs = np.column_stack((owner[left], owner[right]))
     pairs = np.unique(pairs[pairs[:, 0] != pairs[:, 1]], axis=0)
-    return {int(grid): tuple(int(i) for i in pairs[pairs[:, 0] == grid, 1]) for grid in np.unique(pairs[:, 0])}
+    grids, first = np.unique(pairs[:, 0], return_index=True)
+    others = np.split(pairs[:, 1], first[1:]) if len(grids) else []
+    return {grid: tuple(held.tolist()) for grid, held in zip(grids.tolist(), others, strict=True)}
