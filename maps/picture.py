@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
@@ -32,22 +32,12 @@ APT_LINE: Final = "apt-get install fonts-noto-cjk"
 SMALLEST, LARGEST = 320, 8000
 LEGEND_SHARE: Final = 0.2
 SINGLE_DOTS: Final = 6_000
+#: More diamonds than this are drawn small, else they cover the map.
+CROWD: Final = 300
 #: Where a badge may step, in its own widths and heights, when its place is taken.
-_ASIDE: Final = (
-    (0, 0),
-    (0, -1),
-    (0, 1),
-    (1, 0),
-    (-1, 0),
-    (1, -1),
-    (-1, -1),
-    (1, 1),
-    (-1, 1),
-    (0, 2),
-    (0, -2),
-    (2, 0),
-    (-2, 0),
-)
+_ASIDE: Final = ((0, 0), (0, -0.5), (0, 0.5), (0.5, 0), (-0.5, 0), (0, -1), (0, 1), (1, 0), (-1, 0))
+#: Radius (design pixels) of the circle in a grid from which the grid has room for its own badge.
+SMALLEST_RADIUS: Final = 12.0
 
 
 @dataclass
@@ -61,6 +51,7 @@ class Sheet:
     view: GridsView
     data: dict[str, Any]
     pixels_a_degree: float = 1.0
+    summed: set[str] = field(default_factory=set)  # communities that have one badge for all their grids
 
     def text(self, x: float, y: float, text: str, size: float, **how: Any) -> Any:
         """A text on the map in pixels of the design; a dollar sign is a dollar sign."""
@@ -252,15 +243,10 @@ def _reports(sheet: Sheet) -> None:
     if plain.sum() <= SINGLE_DOTS:
         dots(plain, 4.2, color=COLOURS["report"], alpha=0.55, linewidths=0, zorder=7)
     dots(edge, 6.5, facecolors=COLOURS["report-edge"], edgecolors=COLOURS["report"], linewidths=1.5 * unit, zorder=7.2)
-    dots(
-        grid == -1,
-        9.0,
-        marker="D",
-        color=COLOURS["unassigned"],
-        edgecolors=COLOURS["report-line"],
-        linewidths=unit,
-        zorder=7.4,
-    )
+    lost = grid == -1
+    crowd = lost.sum() > CROWD
+    look = {"color": COLOURS["unassigned"], "edgecolors": COLOURS["report-line"], "linewidths": 0 if crowd else unit}
+    dots(lost, 4.0 if crowd else 9.0, marker="D", zorder=7.4, **look)
 
 
 def _badges(sheet: Sheet) -> dict[int, tuple[float, float]]:
@@ -268,7 +254,7 @@ def _badges(sheet: Sheet) -> dict[int, tuple[float, float]]:
     scale = sheet.unit / 0.72
     features, outlines = sheet.data["grids"]["features"], sheet.data["outlines"]["features"]
     found = placing.badges(
-        features, outlines, pixels_a_degree=sheet.pixels_a_degree, smallest=15 * scale, square=70 * scale
+        features, outlines, pixels_a_degree=sheet.pixels_a_degree, smallest=SMALLEST_RADIUS * scale, square=70 * scale
     )
     stand: dict[int, tuple[float, float]] = {}
     for badge in sorted(found, key=lambda b: -b.n):
@@ -284,8 +270,9 @@ def _badges(sheet: Sheet) -> dict[int, tuple[float, float]]:
         _pill(sheet, x, y, text, COLOURS["dedicated" if dedicated else "badge"])
         if badge.grid is not None:
             stand[badge.grid] = (x, y)
-        elif badge.name:
+        elif badge.code is not None:
             _beside(sheet, x, y - 20 * scale, badge.name)
+            sheet.summed.add(badge.code)
     return stand
 
 
@@ -310,7 +297,7 @@ def _beside(sheet: Sheet, x: float, y: float, text: str) -> None:
 
 def _names(sheet: Sheet, stand: dict[int, tuple[float, float]]) -> None:
     features = sheet.data["grids"]["features"]
-    if placing.typical_radius(features, sheet.pixels_a_degree) < 15 * sheet.unit / 0.72:
+    if placing.typical_radius(features, sheet.pixels_a_degree) < SMALLEST_RADIUS * sheet.unit / 0.72:
         return
     _community_names(sheet, stand)
     parents = placing.parent_names(sheet.view.outlines)
@@ -319,6 +306,8 @@ def _names(sheet: Sheet, stand: dict[int, tuple[float, float]]) -> None:
     )
     for i in order:
         p = features[i]["properties"]
+        if p["n"] and i not in stand:
+            continue  # counted in the sum of its community
         x, y = stand.get(i) or sheet.pixel(*p["point"])
         _grid_name(sheet, p, placing.display_name(p, parents), x, y, below=i in stand)
 
@@ -332,7 +321,7 @@ def _community_names(sheet: Sheet, stand: dict[int, tuple[float, float]]) -> Non
         p = feature["properties"]
         room = p["radius"] * sheet.pixels_a_degree
         width = placing.text_width(p["name"], 17 * scale) + 8 * scale
-        if p["level"] != "community" or width > room * 3:
+        if p["level"] != "community" or p["code"] in sheet.summed or width > room * 3:
             continue
         x, y = sheet.pixel(*p["point"])
         steps = [dy * scale for dy in (0, 28, -28, 46, -46, 64, -64, 84, -84) if abs(dy * scale) <= room]

@@ -56,7 +56,7 @@ def text_width(text: str, size: float) -> float:
 
 @dataclass(frozen=True)
 class Badge:
-    """A count and where it stands (degrees); `grid` is the index of its grid, None for a sum over several."""
+    """A count and where it stands (degrees); `grid` is the index of its grid, None for a sum, of `code` or of a square."""
 
     n: int
     lon: float
@@ -64,27 +64,37 @@ class Badge:
     radius: float
     name: str = ""
     grid: int | None = None
+    code: str | None = None
+
+
+#: This share of a community's grids must have room for their own badges, else they are summed.
+ENOUGH = 0.75
 
 
 def badges(
     grids: Sequence[Any], outlines: Sequence[Any], *, pixels_a_degree: float, smallest: float, square: float
 ) -> list[Badge]:
-    """One badge a grid where the typical grid has room (`smallest` pixels), else sums by ancestor, else by square.
+    """One badge a grid where grids have room (`smallest` pixels), else a sum by ancestor; without ancestors by square.
 
     `grids` and `outlines` are features of `payload`. The sum over all badges is the number of assigned reports shown.
     """
     own = [_own(i, feature["properties"]) for i, feature in enumerate(grids)]
+    for level in ("community", "subdistrict", "district"):
+        members = [_own(i, f["properties"]) for i, f in enumerate(outlines) if f["properties"]["level"] == level]
+        if members and _roomy(members, smallest / pixels_a_degree):
+            return _by_ancestor(own, grids, outlines, level, smallest / pixels_a_degree)
     if typical_radius(grids, pixels_a_degree) >= smallest:
         return [badge for badge in own if badge.n]
-    for level in ("community", "subdistrict", "district"):
-        members = [f for f in outlines if f["properties"]["level"] == level]
-        if members and typical_radius(members, pixels_a_degree) >= smallest:
-            return _by_ancestor(own, grids, outlines, level)
     return _by_square([badge for badge in own if badge.n], square / pixels_a_degree)
 
 
+def _roomy(held: Sequence[Badge], radius: float) -> bool:
+    """Enough of these have room for a badge of their own."""
+    return sum(badge.radius >= radius for badge in held) >= ENOUGH * len(held)
+
+
 def _own(i: int, p: dict[str, Any]) -> Badge:
-    return Badge(p["n"], p["point"][0], p["point"][1], p["radius"], p["name"], i)
+    return Badge(p.get("n", 0), p["point"][0], p["point"][1], p["radius"], p["name"], i)
 
 
 def typical_radius(features: Sequence[Any], pixels_a_degree: float) -> float:
@@ -93,21 +103,25 @@ def typical_radius(features: Sequence[Any], pixels_a_degree: float) -> float:
     return float(np.median(radii)) * pixels_a_degree if radii else 0.0
 
 
-def _by_ancestor(own: list[Badge], grids: Sequence[Any], outlines: Sequence[Any], level: str) -> list[Badge]:
+def _by_ancestor(
+    own: list[Badge], grids: Sequence[Any], outlines: Sequence[Any], level: str, radius: float
+) -> list[Badge]:
+    """Single badges where an ancestor's grids have room, one sum where they have not."""
     by_code = {f["properties"]["code"]: f["properties"] for f in outlines}
-    sums: dict[str, int] = {}
-    rest: list[Badge] = []
+    under: dict[str, list[Badge]] = {}
+    found: list[Badge] = []
     for badge, feature in zip(own, grids, strict=True):
         up = by_code.get(feature["properties"]["parent"])
         while up is not None and up["level"] != level:
             up = by_code.get(up["parent"])
-        if up is None:
-            rest.append(badge)
+        (found if up is None else under.setdefault(up["code"], [])).append(badge)
+    for code, held in under.items():
+        if _roomy(held, radius):
+            found.extend(held)
         else:
-            sums[up["code"]] = sums.get(up["code"], 0) + badge.n
-    areas = [(by_code[code], n) for code, n in sums.items() if n]
-    summed = [Badge(n, p["point"][0], p["point"][1], p["radius"], p["name"]) for p, n in areas]
-    return summed + [badge for badge in rest if badge.n]
+            p = by_code[code]
+            found.append(Badge(sum(b.n for b in held), p["point"][0], p["point"][1], p["radius"], p["name"], code=code))
+    return [badge for badge in found if badge.n]
 
 
 def _by_square(own: list[Badge], side: float) -> list[Badge]:

@@ -94,7 +94,8 @@ def test_badges_go_from_squares_over_villages_to_grids() -> None:
         return [(b.name, b.n) for b in placing.badges(*parts, pixels_a_degree=scale, smallest=15, square=70)]
 
     assert at(10.0) == [("", 6)]
-    assert at(100_000.0) == [("甲村第1网格", 3), ("乙村第3网格", 1), ("市场", 2)]
+    assert at(3_200.0) == [("市场", 2), ("甲村", 3), ("乙村", 1)]
+    assert at(100_000.0) == [("市场", 2), ("甲村第1网格", 3), ("乙村第3网格", 1)]
 
 
 def test_importing_the_maps_loads_no_heavy_library() -> None:

@@ -5,7 +5,8 @@
 (function (gridbeat) {
   const BADGE_HEIGHT = 20;
   const LINE = 15;
-  const SMALLEST_GRID_PX = 17; // a grid narrower than this has no room for its own badge
+  const SMALLEST_GRID_PX = 12; // a grid narrower than this has no room for its own badge
+  const ENOUGH = 0.75; // this share of a community's grids must have room, else they are summed
   const MERGE_PX = 64;
   const measure = document.createElement("canvas").getContext("2d");
 
@@ -55,11 +56,16 @@
     return median(features.map((f) => f.properties.radius)) * gridbeat.pixelsPerDegree(map);
   };
 
-  /** The units that badges stand for at this zoom: {key, name, n, point, radius, feature?}, sums exact. */
+  /**
+   * The units that badges stand for at this zoom: {key, name, n, point, radius, feature?}, sums exact.
+   * A community whose grids are mostly too small for badges of their own gets one sum; its neighbours keep single ones.
+   */
   gridbeat.badgeUnits = function (map, features, outlines) {
-    if (gridbeat.typicalRadius(map, features) >= SMALLEST_GRID_PX) return { by: "grid", units: features.map(gridUnit) };
-    const summed = summedByAncestor(map, features, outlines);
+    const perDegree = gridbeat.pixelsPerDegree(map);
+    const roomy = (feature) => feature.properties.radius * perDegree >= SMALLEST_GRID_PX;
+    const summed = summedByAncestor(features, outlines, roomy);
     if (summed) return summed;
+    if (gridbeat.typicalRadius(map, features) >= SMALLEST_GRID_PX) return { by: "grid", units: features.map(gridUnit) };
     return { by: "square", units: summedBySquare(map, features) };
   };
 
@@ -68,29 +74,31 @@
     return { key: p.code, name: p.name, n: p.n, point: p.point, radius: p.radius, feature };
   }
 
-  function summedByAncestor(map, features, outlines) {
+  function summedByAncestor(features, outlines, roomy) {
     const byCode = new Map(outlines.map((f) => [f.properties.code, f]));
-    const levels = ["community", "subdistrict", "district"];
-    for (const level of levels) {
+    for (const level of ["community", "subdistrict", "district"]) {
       const members = outlines.filter((f) => f.properties.level === level);
-      if (!members.length || gridbeat.typicalRadius(map, members) < SMALLEST_GRID_PX) continue;
-      const sums = new Map(members.map((f) => [f.properties.code, areaUnit(f)]));
-      const rest = [];
+      if (!members.length || members.filter(roomy).length < members.length * ENOUGH) continue;
+      const under = new Map(members.map((f) => [f.properties.code, []]));
+      const units = [];
       for (const feature of features) {
         let up = byCode.get(feature.properties.parent);
         while (up && up.properties.level !== level) up = byCode.get(up.properties.parent);
-        if (up) sums.get(up.properties.code).n += feature.properties.n;
-        else rest.push(feature);
+        if (up) under.get(up.properties.code).push(feature);
+        else units.push(gridUnit(feature)); // a dedicated grid over several communities keeps its own badge
       }
-      // A grid without an ancestor here (a dedicated one over several communities) keeps its own badge.
-      return { by: level, units: [...sums.values(), ...rest.map(gridUnit)] };
+      for (const [code, held] of under) {
+        if (held.filter(roomy).length >= held.length * ENOUGH) units.push(...held.map(gridUnit));
+        else units.push(areaUnit(byCode.get(code), held));
+      }
+      return { by: units.every((unit) => unit.feature) ? "grid" : level, units };
     }
     return null;
   }
 
-  function areaUnit(feature) {
+  function areaUnit(feature, held) {
     const p = feature.properties;
-    return { key: p.code, name: p.name, n: 0, point: p.point, radius: p.radius, area: feature };
+    return { key: p.code, name: p.name, n: held.reduce((sum, f) => sum + f.properties.n, 0), point: p.point, radius: p.radius, area: feature };
   }
 
   function summedBySquare(map, features) {
@@ -144,8 +152,8 @@
   /** A place for a count at or near `at`: where two anchors fall together the later badge steps aside, it is never left out. */
   gridbeat.stepAside = function (at, n, taken) {
     const width = Math.max(22, textWidth(gridbeat.number(n), "700", 12) + 13);
-    for (const [dx, dy] of [[0, 0], [0, 22], [0, -22], [width + 3, 0], [-width - 3, 0], [width, 22], [-width, 22], [width, -22], [-width, -22],
-      [0, 44], [0, -44], [2 * width, 0], [-2 * width, 0]]) {
+    // Small steps only: a badge that stands in a neighbour would say something false.
+    for (const [dx, dy] of [[0, 0], [0, 12], [0, -12], [width / 2, 0], [-width / 2, 0], [0, 22], [0, -22], [width, 0], [-width, 0]]) {
       const box = around(at.x + dx, at.y + dy, width + 2, BADGE_HEIGHT + 2);
       if (!taken.free(box)) continue;
       taken.add(box);
@@ -173,11 +181,12 @@
   }
 
   function areaNames(map, found, perDegree, taken, show, codes) {
-    if (found.by !== "grid") return [];
+    if (found.by === "square") return [];
+    const summed = new Set(found.units.map((unit) => unit.key));
     const placed = [];
     for (const feature of gridbeat.data.outlines.features) {
       const p = feature.properties;
-      if (!show.levels.has(p.level) || p.level !== "community") continue;
+      if (summed.has(p.code) || !show.levels.has(p.level) || p.level !== "community") continue;
       const room = p.radius * perDegree;
       const width = textWidth(p.name, "700", 15) + 3 * p.name.length + 8;
       if (width > room * 3) continue;
