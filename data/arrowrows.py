@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import atexit
 import json
+import shutil
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from data.archive import unpack_one
 from data.csvrows import opened
+from data.fileencoding import BYTES, declared_by, encoding_of
 from data.rowchunk import PLACE, RowChunk, Source, Table
-from data.sheetrows import refuse_bomb
 from gis.errors import FileUnreadable
 
 
@@ -30,23 +34,44 @@ def open_parquet(source: Source, *, chunk_rows: int) -> Table:
 
 
 def open_points(path: Path, *, chunk_rows: int, layer: str | None = None) -> Table:
-    """A file that GDAL reads opened; its geometry (points) becomes `lon` and `lat`."""
+    """A file that GDAL reads opened; its geometry (points) becomes `lon` and `lat`. A zipped one is unpacked, guarded, for this process."""
     import pyogrio
     from pyogrio.errors import DataSourceError
 
+    place = path.name
     if path.suffix.lower() == ".zip":
-        with path.open("rb") as file:
-            refuse_bomb(file)
+        folder = tempfile.mkdtemp(prefix="gridbeat-")
+        atexit.register(shutil.rmtree, folder, ignore_errors=True)
+        path, _ = unpack_one(path, Path(folder), (".shp", ".gpkg", ".fgb", ".kml", ".gpx"), layer)
     try:
-        with pyogrio.open_arrow(path, layer=layer, batch_size=chunk_rows, use_pyarrow=True) as (meta, reader):
+        encoding = _dbf_encoding(path) if path.suffix.lower() == ".shp" else None
+        options = {"layer": layer, "batch_size": chunk_rows, "use_pyarrow": True, "encoding": encoding}
+        with pyogrio.open_arrow(path, **options) as (meta, reader):
             geometry = meta["geometry_name"] or "wkb_geometry"
             crs, schema = meta["crs"], reader.schema
     except (DataSourceError, ValueError) as error:
-        raise FileUnreadable(f"{path.name}: {error}", place=path.name) from error
+        raise FileUnreadable(f"{place}: {error}", place=place) from error
     named = geometry if geometry in schema.names else None
     schema = _placed_schema(schema.remove_metadata(), named)
-    chunks = _chunks(_gdal_batches(path, layer, chunk_rows), named)
-    return Table("points", tuple(schema.names), chunks, None, crs, PLACE if named else None, schema)
+    chunks = _chunks(_gdal_batches(path, options), named)
+    return Table("points", tuple(schema.names), chunks, encoding, crs, PLACE if named else None, schema)
+
+
+def _dbf_encoding(path: Path) -> str:
+    """The encoding of a Shapefile's texts, found over all of them; FileUnreadable where nothing fits."""
+    import pyogrio
+
+    declared = declared_by(path)
+    options = {"use_pyarrow": True, "encoding": BYTES, "read_geometry": False}
+    with pyogrio.open_arrow(path, **options) as (_, reader):
+        texts = (
+            text
+            for batch in reader
+            for column in batch.columns
+            if str(column.type).endswith("string")
+            for text in column.to_pylist()
+        )
+        return encoding_of((text for text in texts if text), declared, path.name)[0]
 
 
 def _parquet_batches(source: Source, chunk_rows: int) -> Iterator[Any]:
@@ -56,10 +81,10 @@ def _parquet_batches(source: Source, chunk_rows: int) -> Iterator[Any]:
         yield from pq.ParquetFile(file).iter_batches(batch_size=chunk_rows)
 
 
-def _gdal_batches(path: Path, layer: str | None, chunk_rows: int) -> Iterator[Any]:
+def _gdal_batches(path: Path, options: dict[str, Any]) -> Iterator[Any]:
     import pyogrio
 
-    with pyogrio.open_arrow(path, layer=layer, batch_size=chunk_rows, use_pyarrow=True) as (_, reader):
+    with pyogrio.open_arrow(path, **options) as (_, reader):
         yield from reader
 
 

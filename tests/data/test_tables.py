@@ -294,6 +294,30 @@ def test_the_points_of_a_geographic_file_become_lon_and_lat(tmp_path: Path, name
     }
 
 
+@pytest.mark.parametrize(
+    ("encoding", "labelled"), [("gb18030", False), ("utf-8", False), ("gb18030", True), ("utf-8", True)]
+)
+def test_the_texts_of_a_shapefile_are_chinese_with_and_without_a_label(
+    tmp_path: Path, encoding: str, labelled: bool
+) -> None:
+    import geopandas as gpd
+
+    frame = gpd.GeoDataFrame(
+        {"name": ["长岸村", "占道经营"]}, geometry=[shapely.Point(121.2, 32.05), shapely.Point(121.3, 32)], crs=4326
+    )
+    (tmp_path / "s").mkdir()
+    frame.to_file(tmp_path / "s" / "a.shp", encoding=encoding)
+    if not labelled:
+        (tmp_path / "s" / "a.cpg").unlink()
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        for member in (tmp_path / "s").iterdir():
+            archive.write(member, member.name)
+    for path in (tmp_path / "s" / "a.shp", tmp_path / "a.zip"):
+        table = open_table(path)
+        assert [row["name"] for row in next(table.chunks).rows] == ["长岸村", "占道经营"]
+        assert table.position == ("lon", "lat")
+
+
 # --- fields -----------------------------------------------------------------------------------------------------------
 
 
