@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from maps.payload import METRES_A_DEGREE
 from maps.style import COLOURS, FILLS
-from maps.words import word
+from maps.words import both, word
 
 if TYPE_CHECKING:
     from maps.picture import Sheet
@@ -64,7 +64,7 @@ def _counts(sheet: Sheet, axes: Any, y: float) -> float:
 
 
 def _legend(sheet: Sheet, axes: Any, y: float) -> None:
-    _write(sheet, axes, 0, y, "图例 Legend", 14, weight="bold")
+    _write(sheet, axes, 0, y, both("legend"), 14, weight="bold")
     y -= 0.042
     for symbol, key in _entries(sheet):
         _symbol(sheet, axes, symbol, y - 0.008)
@@ -82,7 +82,9 @@ def _entries(sheet: Sheet) -> list[tuple[str, str]]:
     kinds = {f["properties"]["kind"] for f in data["context"]}
     found += [(kind, f"kind.{kind}") for kind in ("street", "water", "building") if kind in kinds]
     if data["totals"]["total"]:
-        found += [("badge", "legend.badge"), ("single", "legend.dot"), ("edge", "legend.edge")]
+        found += [("badge", "legend.badge")]
+        found += [("badge", "legend.badge.printed")] if sheet.summed else []
+        found += [("single", "legend.dot"), ("edge", "legend.edge")]
         found += [("unassigned", "legend.unassigned")]
     return found
 
@@ -143,7 +145,7 @@ def _scale_bar(sheet: Sheet, axes: Any) -> None:
     box = axes.get_window_extent()
     metres = bar_metres(0.62 * box.width * metres_a_pixel)
     length = metres / metres_a_pixel / box.width
-    text = f"{metres // 1000} 公里 km" if metres >= 1000 else f"{metres} 米 m"
+    text = f"{metres // 1000} {both('km')}" if metres >= 1000 else f"{metres} {both('m')}"
     for i in range(4):
         shade = COLOURS["ink"] if i % 2 == 0 else COLOURS["surface"]
         axes.barh(
@@ -168,4 +170,4 @@ def _north(sheet: Sheet, axes: Any) -> None:
     axes.add_patch(
         Polygon(east, closed=True, facecolor=COLOURS["surface"], edgecolor=COLOURS["ink"], linewidth=sheet.unit)
     )
-    _write(sheet, axes, x, 0.075, "北 N", 11, ha="center", weight="bold")
+    _write(sheet, axes, x, 0.075, both("north"), 11, ha="center", weight="bold")

@@ -114,7 +114,9 @@ def _by_ancestor(
         up = by_code.get(feature["properties"]["parent"])
         while up is not None and up["level"] != level:
             up = by_code.get(up["parent"])
-        (found if up is None else under.setdefault(up["code"], [])).append(badge)
+        # A dedicated grid over several communities, or one with room, keeps its own badge.
+        own_badge = up is None or (feature["properties"]["layer"] == "dedicated" and badge.radius >= radius)
+        (found if up is None or own_badge else under.setdefault(up["code"], [])).append(badge)
     for code, held in under.items():
         if _roomy(held, radius):
             found.extend(held)

@@ -102,6 +102,13 @@ def test_the_language_changes_in_place(opened: Any) -> None:
     assert "Community and village borders" in page.inner_text("#panel")
 
 
+def test_the_whole_area_is_one_click_away(opened: Any) -> None:
+    page = opened(drawn.view())
+    page.evaluate("gridbeat.page.map.setView([32.055, 121.205], 17, {animate: false}) && 0")
+    page.click("#whole")
+    page.wait_for_function("gridbeat.page.map.getBounds().contains([[32.05, 121.2], [32.08, 121.22]])")
+
+
 def test_a_layer_can_be_hidden_with_its_badges(opened: Any) -> None:
     page = opened(drawn.view())
     page.uncheck('[data-show="layer.dedicated"]')

@@ -34,3 +34,15 @@ def test_an_unknown_key_gives_its_last_part() -> None:
 
 def test_both_says_it_twice() -> None:
     assert words.both("generation", n=7) == "第 7 版 Generation 7"
+
+
+def test_every_message_is_used() -> None:
+    files = [
+        *Path(words.__file__).parent.glob("*.py"),
+        *PAGES.glob("*.js"),
+        Path(words.__file__).parents[1] / "api" / "docs_page.py",
+    ]
+    text = "".join(path.read_text("utf-8") for path in files if path.name not in {"words.py"})
+    composed = ("layer.", "level.", "kind.", "status.", "method.")
+    unused = [key for key in words.MESSAGES if not re.search(rf"[\"']{re.escape(key)}[\"']", text)]
+    assert [key for key in unused if not key.startswith(composed)] == []

@@ -72,6 +72,7 @@
       const map = this.map;
       map.options.zoomSnap = 0.25; // there are no tiles to keep to whole zooms
       L.control.zoom({ position: "bottomright", zoomInTitle: gridbeat.word("zoom.in"), zoomOutTitle: gridbeat.word("zoom.out") }).addTo(map);
+      this.wholeControl().addTo(map);
       L.control.scale({ imperial: false, position: "bottomright", maxWidth: 140 }).addTo(map);
       this.tiles();
       gridbeat.buildPanel(this);
@@ -86,6 +87,18 @@
       map.on("click", (event) => this.clickedAt(event.latlng));
       this.refresh();
       return undefined;
+    }
+
+    /** A button below plus and minus that goes back to the whole area. */
+    wholeControl() {
+      const control = L.control({ position: "bottomright" });
+      control.onAdd = () => {
+        const said = gridbeat.word("zoom.all");
+        const button = gridbeat.element("a", { href: "#", role: "button", id: "whole", title: said, "aria-label": said }, "⛶");
+        L.DomEvent.on(button, "click", (event) => { L.DomEvent.stop(event); this.zoomToAll(); });
+        return gridbeat.element("div", { class: "leaflet-bar leaflet-control" }, button);
+      };
+      return control;
     }
 
     tiles() {

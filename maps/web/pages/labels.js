@@ -84,8 +84,10 @@
       for (const feature of features) {
         let up = byCode.get(feature.properties.parent);
         while (up && up.properties.level !== level) up = byCode.get(up.properties.parent);
-        if (up) under.get(up.properties.code).push(feature);
-        else units.push(gridUnit(feature)); // a dedicated grid over several communities keeps its own badge
+        // A dedicated grid over several communities, or one with room, keeps its own badge.
+        const own = feature.properties.layer === "dedicated" && roomy(feature);
+        if (up && !own) under.get(up.properties.code).push(feature);
+        else units.push(gridUnit(feature));
       }
       for (const [code, held] of under) {
         if (held.filter(roomy).length >= held.length * ENOUGH) units.push(...held.map(gridUnit));

@@ -127,7 +127,8 @@
       levels.map((level) => check("level." + level, word("level." + level), level)),
       kinds.map((kind) => check("kind." + kind, word("kind." + kind), kind)),
       check("labels", word("layer.labels"), "text", "001"),
-      data.totals.total ? [check("reports", word("layer.reports"), "badge", "12"), legend("single", "legend.single"),
+      data.totals.total ? [check("reports", word("legend.badge"), "badge", "12"),
+        legend("sum", "legend.badge.area", "81"), legend("single", "legend.single"),
         legend("edge", "legend.edge"), legend("unassigned", "legend.unassigned")] : []),
       make("p", { class: "quiet" }, word("layers.note")));
   }
