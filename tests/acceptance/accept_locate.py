@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import tracemalloc
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +22,7 @@ from api.commands.locate import register
 from data.citygen import CITIES, City, city, points
 from data.locating import partitions_of
 from data.readers import read_grids
+from data.tables import iter_table
 from gis.locate import GridIndex
 from gis.partition import partition_of
 from tests.acceptance.check import Check, at_least, at_most, equal
@@ -60,6 +62,7 @@ def run(shared: Path, work: Path) -> Iterable[Check]:
         rows = pq.read_table(shared / "dc" / f"{file}.parquet").to_pandas()
         for official in layers:
             yield from _official(f"DC {file} {official.column}", rows, official, shared / "dc")
+    yield from _flat_memory(work)
     town = city(CITIES["B"])
     places = points(town, POINTS)
     truth = _brute_force(town, places)
@@ -102,6 +105,24 @@ def _metres_to(index: GridIndex, code: str, lon: float, lat: float) -> float:
     squared = shapely.transform(area, lambda xy: xy * (stretch, 1.0))
     foot = shapely.get_coordinates(shapely.shortest_line(shapely.Point(lon * stretch, lat), squared))[1]
     return float(pyproj.Geod(ellps="WGS84").inv(lon, lat, foot[0] / stretch, foot[1])[2])
+
+
+def _flat_memory(work: Path) -> Iterator[Check]:
+    """A CSV of a million rows streams: what is held at a time does not grow with the file."""
+    path = work / "million.csv"
+    with path.open("w", encoding="utf-8") as file:
+        file.write("编号,lon,lat,描述\n")
+        file.writelines(f"{i:07d},{114.2 + i * 1e-7:.7f},22.7,暴露垃圾一处\n" for i in range(POINTS))
+    tracemalloc.start()
+    rows, first = 0, 0
+    for chunk in iter_table(path):
+        rows += len(chunk)
+        first = first or tracemalloc.get_traced_memory()[1]
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    yield equal("CSV of 1 M rows: rows read", POINTS, rows)
+    yield at_most("CSV of 1 M rows: peak memory after the first chunk's, times", 2.5, peak / first)
+    yield at_most("CSV of 1 M rows: peak memory", 64.0, peak / 2**20, "MB")
 
 
 def _brute_force(town: City, places: npt.NDArray[np.float64]) -> Indices:
