@@ -64,8 +64,6 @@ def drawn(
     )
 
 
-def published(
-    connection: sa.Connection, *incoming: Incoming, at: datetime | None = SINCE, **more: Any
-) -> Generation:
+def published(connection: sa.Connection, *incoming: Incoming, at: datetime | None = SINCE, **more: Any) -> Generation:
     """The generation that these partitions became."""
     return publish(connection, Publication(incoming, "tester", "planner", at, **more))
