@@ -23,6 +23,7 @@ Severity = Literal["error", "warning"]
 ERROR_M2: Final = 1.0
 #: Overlaps and gaps up to this are rounding and not reported.
 SLIVER_M2: Final = 0.0001
+_POLYGON: Final = 3  # shapely's type id
 
 ERRORS: Final = (
     "invalid",
@@ -123,8 +124,8 @@ def polygonal(geometry: BaseGeometry | None) -> BaseGeometry:
         return shapely.MultiPolygon()
     if geometry.geom_type in {"Polygon", "MultiPolygon"}:
         return geometry
-    parts = [part for part in shapely.get_parts(geometry) if part.geom_type in {"Polygon", "MultiPolygon"}]
-    return shapely.union_all(parts) if parts else shapely.MultiPolygon()
+    parts = shapely.get_parts(shapely.get_parts(geometry))  # an overlay's polygons do not overlap: no union is needed
+    return shapely.multipolygons(parts[shapely.get_type_id(parts) == _POLYGON])
 
 
 def polygonal_each(geometries: Geometries) -> Geometries:

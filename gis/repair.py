@@ -158,7 +158,7 @@ def _changes(
             continue
         moved = polygonal(shapely.symmetric_difference(shape, after))
         before_m2, after_m2, moved_m2 = (float(m2) for m2 in area_m2(np.array([shape, after, moved], dtype=object)))
-        why = _why(codes[row], told.get(codes[row], []), shape, after, moved)
+        why = _why(codes[row], told.get(codes[row], []), shape, moved)
         found.append(Change(codes[row], int(row), before_m2, after_m2, moved_m2, why))
     return sorted(found, key=lambda change: (-change.symmetric_difference_m2, change.row))
 
@@ -171,20 +171,13 @@ def _by_grid(findings: Iterable[Finding]) -> dict[str, list[Finding]]:
     return held
 
 
-def _why(
-    code: str, findings: Sequence[Finding], before: BaseGeometry, after: BaseGeometry, moved: BaseGeometry
-) -> tuple[str, ...]:
+def _why(code: str, findings: Sequence[Finding], before: BaseGeometry, moved: BaseGeometry) -> tuple[str, ...]:
     """What the change is for, in words; the largest areas first, the rest counted."""
     kinds = {finding.kind for finding in findings}
     reasons = ["broken ring made valid"] if "invalid" in kinds else []
-    areas = [
-        (float(area_m2(np.array([polygonal(moved & finding.geometry)], dtype=object))[0]), finding)
-        for finding in findings
-        if finding.kind in {"overlap", "gap", "sliver"} and finding.geometry is not None and not finding.accepted
-    ]
-    areas = sorted(((m2, finding) for m2, finding in areas if m2 > SLIVER_M2 / 2), key=lambda pair: -pair[0])
-    for m2, finding in areas[:_DETAIL]:
-        inside = shapely.area(before & finding.geometry) > shapely.area(after & finding.geometry)
+    areas = sorted(_shares(findings, moved), key=lambda share: -share[0])
+    for m2, finding, piece in areas[:_DETAIL]:
+        inside = bool(shapely.intersects(before, shapely.point_on_surface(piece)))  # it was this grid's: now it is not
         others = ", ".join(other for other in finding.grids if other != code)
         reasons.append(
             f"gives {m2_text(m2)} of an overlap to {others}"
@@ -192,11 +185,22 @@ def _why(
             else f"takes {m2_text(m2)} that belonged to nobody"
         )
     if len(areas) > _DETAIL:
-        rest = sum(m2 for m2, _ in areas[_DETAIL:])
+        rest = sum(m2 for m2, _, _ in areas[_DETAIL:])
         reasons.append(f"{len(areas) - _DETAIL} smaller overlaps and gaps, {m2_text(rest)}")
     if not reasons or (not areas and "unmatched_edge" in kinds):
         reasons.append("border matched to its neighbours' vertices")
     return tuple(reasons)
+
+
+def _shares(findings: Sequence[Finding], moved: BaseGeometry) -> list[tuple[float, Finding, BaseGeometry]]:
+    """How many m2 of each overlap and gap changed side, where any did, and the ground: its own m2 by the share (in degrees)."""
+    held = [f for f in findings if f.kind in {"overlap", "gap", "sliver"} and f.geometry is not None and not f.accepted]
+    if not held:
+        return []
+    grounds = np.array([finding.geometry for finding in held], dtype=object)
+    pieces = shapely.intersection(grounds, moved)
+    m2 = np.array([finding.area_m2 for finding in held]) * shapely.area(pieces) / shapely.area(grounds)
+    return [(float(m2[i]), held[i], pieces[i]) for i in np.flatnonzero(m2 > SLIVER_M2 / 2).tolist()]
 
 
 def _mean_width_m(shape: BaseGeometry | None) -> float:
