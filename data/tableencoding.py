@@ -85,9 +85,12 @@ def _line_of(file: BinaryIO, offset: int) -> int:
 
 
 def _reads_like_chinese(file: BinaryIO, fault: int) -> bool:
-    """Whether the text from the first fault on is common Chinese in GB18030, and not damaged UTF-8 or a western code page."""
-    file.seek(fault)
+    """Whether the text round the first fault is common Chinese in GB18030, and not damaged UTF-8 or a western code page."""
+    before = max(fault - 4096, 0)
+    file.seek(before)
     sample = file.read(1 << 16)
+    # From the start of the line: the fault may lie in the middle of a character.
+    sample = sample[sample.rfind(b"\n", 0, fault - before) + 1 :]
     file.seek(0)
     if b"\n" in sample[:-1]:
         sample = sample[: sample.rindex(b"\n")]  # the end may be half a character; a line's end is none
