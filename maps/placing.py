@@ -69,6 +69,8 @@ class Badge:
 
 #: This share of a community's grids must have room for their own badges, else they are summed.
 ENOUGH = 0.75
+#: With fewer grids than this share that have room, every community is summed.
+MOSTLY = 0.5
 
 
 def badges(
@@ -117,8 +119,9 @@ def _by_ancestor(
         # A dedicated grid over several communities, or one with room, keeps its own badge.
         own_badge = up is None or (feature["properties"]["layer"] == "dedicated" and badge.radius >= radius)
         (found if up is None or own_badge else under.setdefault(up["code"], [])).append(badge)
+    single = sum(badge.radius >= radius for badge in own) >= MOSTLY * len(own)  # else a mixture would only confuse
     for code, held in under.items():
-        if _roomy(held, radius):
+        if single and _roomy(held, radius):
             found.extend(held)
         else:
             p = by_code[code]

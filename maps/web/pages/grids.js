@@ -94,7 +94,7 @@
       const control = L.control({ position: "bottomright" });
       control.onAdd = () => {
         const said = gridbeat.word("zoom.all");
-        const button = gridbeat.element("a", { href: "#", role: "button", id: "whole", title: said, "aria-label": said }, "⛶");
+        const button = gridbeat.element("a", { href: "#", role: "button", id: "whole", title: said, "aria-label": said });
         L.DomEvent.on(button, "click", (event) => { L.DomEvent.stop(event); this.zoomToAll(); });
         return gridbeat.element("div", { class: "leaflet-bar leaflet-control" }, button);
       };

@@ -7,6 +7,7 @@
   const LINE = 15;
   const SMALLEST_GRID_PX = 12; // a grid narrower than this has no room for its own badge
   const ENOUGH = 0.75; // this share of a community's grids must have room, else they are summed
+  const MOSTLY = 0.5; // with fewer grids than this share that have room, every community is summed
   const MERGE_PX = 64;
   const measure = document.createElement("canvas").getContext("2d");
 
@@ -76,6 +77,7 @@
 
   function summedByAncestor(features, outlines, roomy) {
     const byCode = new Map(outlines.map((f) => [f.properties.code, f]));
+    const single = features.filter(roomy).length >= features.length * MOSTLY; // else a mixture would only confuse
     for (const level of ["community", "subdistrict", "district"]) {
       const members = outlines.filter((f) => f.properties.level === level);
       if (!members.length || members.filter(roomy).length < members.length * ENOUGH) continue;
@@ -90,7 +92,7 @@
         else units.push(gridUnit(feature));
       }
       for (const [code, held] of under) {
-        if (held.filter(roomy).length >= held.length * ENOUGH) units.push(...held.map(gridUnit));
+        if (single && held.filter(roomy).length >= held.length * ENOUGH) units.push(...held.map(gridUnit));
         else units.push(areaUnit(byCode.get(code), held));
       }
       return { by: units.every((unit) => unit.feature) ? "grid" : level, units };
