@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import base64
-import binascii
+import json
 from collections.abc import Iterable
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 import orjson
 from starlette.responses import Response
 
 from api.settings import Caller
-from gis.errors import ParameterInvalid
+from data.report import parse_time
+from gis.errors import ParameterInvalid, TimeInvalid
+
+NO_CURSOR: Final = "the cursor is not one that this service gave"
 
 
 class Json(Response):
@@ -41,6 +44,8 @@ def event_json(row: dict[str, Any], caller: Caller) -> dict[str, Any]:
     event = {key: value for key, value in row.items() if key not in {"answer", "cause"}}
     if not caller.may("member"):
         event = {key: value for key, value in event.items() if key not in PERSONAL}
+    elif event["raw"] is not None:
+        event["raw"] = orjson.Fragment(json.dumps(event["raw"], ensure_ascii=False))  # may hold numbers beyond 64 bits
     answer = row["answer"]
     return event | {"grid": answer["grid"], "reason": answer["reason"], "assignment": answer}
 
@@ -72,26 +77,41 @@ def to_cursor(*parts: object) -> str:
     return base64.urlsafe_b64encode(orjson.dumps(parts, default=str)).rstrip(b"=").decode()
 
 
-def from_cursor(cursor: str | None) -> list[Any]:
-    """The parts of a cursor, empty without one; ParameterInvalid for one that we did not make."""
+def from_cursor(cursor: str | None, *kinds: type) -> list[Any] | None:
+    """The parts of a cursor, each of its kind; None without one. ParameterInvalid for one that we did not make."""
     if cursor is None:
-        return []
+        return None
     try:
         parts = orjson.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
-    except (binascii.Error, ValueError):
-        raise ParameterInvalid("the cursor is not one that this service gave", place="cursor") from None
-    if not isinstance(parts, list):
-        raise ParameterInvalid("the cursor is not one that this service gave", place="cursor")
+    except ValueError:  # also binascii.Error and orjson's
+        parts = None
+    if not isinstance(parts, list) or [type(part) for part in parts] != list(kinds):
+        raise ParameterInvalid(NO_CURSOR, place="cursor")
     return parts
+
+
+def code_cursor(cursor: str | None) -> str | None:
+    """The code after which a list of grids goes on."""
+    parts = from_cursor(cursor, str)
+    if parts and "\0" in parts[0]:
+        raise ParameterInvalid(NO_CURSOR, place="cursor")
+    return parts[0] if parts else None
+
+
+def number_cursor(cursor: str | None) -> int | None:
+    """The number before which a list of generations goes on."""
+    parts = from_cursor(cursor, int)
+    if parts and not 0 <= parts[0] < 1 << 31:
+        raise ParameterInvalid(NO_CURSOR, place="cursor")
+    return parts[0] if parts else None
 
 
 def event_cursor(cursor: str | None) -> tuple[datetime, UUID] | None:
     """Where a list of events goes on."""
-    parts = from_cursor(cursor)
-    if not parts:
+    parts = from_cursor(cursor, str, str)
+    if parts is None:
         return None
     try:
-        received_at, uid = parts
-        return datetime.fromisoformat(received_at), UUID(uid)
-    except (ValueError, TypeError):
-        raise ParameterInvalid("the cursor is not one that this service gave", place="cursor") from None
+        return parse_time(parts[0], "cursor"), UUID(parts[1])
+    except (ValueError, TimeInvalid):
+        raise ParameterInvalid(NO_CURSOR, place="cursor") from None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -11,13 +12,15 @@ import numpy as np
 from starlette.responses import Response
 
 from api.answers import Json
-from data.batch import plan_rows, rejection, submissions_of
+from data.batch import plan_table, rejection, submissions_of
 from data.intake import Outcome, Policy, accept
-from data.rowchunk import Rejection
-from data.tables import Table, open_table
-from gis.crs import parse_datum, problems, to_storage
+from data.locating import ADDED, Locator, kept_name
+from data.rowchunk import Rejection, RowChunk, Table
+from data.tableencoding import CODECS
+from data.tables import find_place, open_table
+from gis.crs import Datum, problems, to_storage
 from gis.errors import BodyUnreadable, ParameterInvalid
-from gis.locate import Located
+from gis.locate import GridIndex
 from gis.store.engine import Connection
 from gis.store.live import Live, State
 
@@ -33,121 +36,132 @@ TABLES: Final = {
 ARROW: Final = "application/vnd.apache.arrow.stream"
 
 
-def locate(kind: str, body: bytes, asked: dict[str, Any], state: State, policy: Policy) -> Response:
-    """The answer to `POST /v1/locate` in the form the question came in."""
+@dataclass(frozen=True)
+class Question:
+    """What a call asks about all its places: the boundaries' state, the datum, one layer or all."""
+
+    state: State
+    datum: Datum
+    tolerance_m: float
+    layer: str | None = None
+
+    @property
+    def index(self) -> GridIndex:
+        """The index that answers."""
+        return self.state.index_of(self.layer)
+
+
+def locate(kind: str, body: bytes, points: Any, question: Question) -> Response:
+    """The answer to `POST /v1/locate` in the form the question came in; `points` are those of a JSON body."""
     if kind == "application/json":
-        return Json(_as_arrays(_located(*_points(asked), asked, state, policy), state))
+        return Json(_as_arrays(*_points(points), question))
     if kind == "text/csv":
-        return _csv_answer(body, asked, state, policy)
+        return _csv_answer(body, question)
     if kind == ARROW:
-        return _arrow_answer(body, asked, state, policy)
+        return _arrow_answer(body, question)
     raise ParameterInvalid(f"the body is application/json, text/csv or {ARROW}, not {kind}", place="Content-Type")
 
 
-def _points(asked: dict[str, Any]) -> tuple[Any, Any]:
-    try:
-        points = np.asarray(asked["points"], dtype=np.float64)
-    except (KeyError, TypeError, ValueError):
-        raise BodyUnreadable("points is an array of [lon, lat] pairs of numbers", place="points") from None
-    if points.size == 0:
-        return np.empty(0), np.empty(0)
-    if points.ndim != 2 or points.shape[1] != 2:
-        raise BodyUnreadable("points is an array of [lon, lat] pairs of numbers", place="points")
+def _points(given: Any) -> tuple[Any, Any]:
+    refusal = BodyUnreadable("points is an array of [lon, lat] pairs of numbers", place="points")
+    if not isinstance(given, list):
+        raise refusal
+    for row, pair in enumerate(given, start=1):
+        if not isinstance(pair, list) or len(pair) != 2 or not all(type(part) in {int, float} for part in pair):
+            refusal.place = f"row {row}"
+            raise refusal
+    points = np.asarray(given, dtype=np.float64).reshape(-1, 2)
     return points[:, 0], points[:, 1]
 
 
-def _located(x: Any, y: Any, asked: dict[str, Any], state: State, policy: Policy) -> Located:
-    """Places that cannot be used are `no-position`; the first of them is refused by name when all are JSON points."""
-    datum = parse_datum(str(asked.get("crs") or "wgs84"))
-    faults = problems(x, y, datum)
+def _as_arrays(x: Any, y: Any, question: Question) -> dict[str, Any]:
+    """Every point has its answer; one that cannot be used refuses the call by its row."""
+    faults = problems(x, y, question.datum)
     for row in np.flatnonzero(faults != None)[:1]:  # noqa: E711 - elementwise
         faults[row].place = f"row {row + 1}"
         raise faults[row]
-    lon, lat = to_storage(x, y, datum)
-    return state.index_of(asked.get("layer")).locate(lon, lat, tolerance_m=policy.tolerance_m)
-
-
-def _as_arrays(located: Located, state: State) -> dict[str, Any]:
+    located = question.index.locate(*to_storage(x, y, question.datum), tolerance_m=question.tolerance_m)
+    metres = [None if np.isnan(one) else round(one, 3) for one in located.distance_m.tolist()]
     return {
         "grid": located.grids(),
         "method": located.methods(),
         "reason": located.reasons(),
-        "distance_to_edge_m": _rounded(located),
+        "distance_to_edge_m": metres,
         "layers": {layer: located.grids(layer) for layer in located.by_layer},
-        "generation": state.boundaries.generation,
+        "generation": question.state.boundaries.generation,
     }
 
 
-def _rounded(located: Located) -> list[float | None]:
-    return [None if np.isnan(metres) else round(metres, 3) for metres in located.distance_m.tolist()]
+def _csv_answer(body: bytes, question: Question) -> Response:
+    """The same rows in the same order, with grid, method, distance_to_edge_m and reason behind them.
 
-
-def _floats(cells: list[Any], name: str) -> Any:
-    try:
-        return np.array([np.nan if cell is None else float(cell) for cell in cells], dtype=np.float64)
-    except (TypeError, ValueError):
-        raise BodyUnreadable(f"column {name} holds something that is not a number", place=name) from None
-
-
-def _csv_answer(body: bytes, asked: dict[str, Any], state: State, policy: Policy) -> Response:
-    """The same rows with grid, method, reason and distance_to_edge_m behind them."""
+    A row whose place cannot be used has no grid and the reason; one that is no row of this table refuses the call.
+    """
     table = open_table(io.BytesIO(body), kind="csv")
-    plan = plan_rows(table.columns, position=table.position)
-    if not {"lon", "lat"} <= plan.columns.keys():
-        raise BodyUnreadable("the table needs columns lon and lat", place="lon")
+    locator = Locator(question.index, question.datum, find_place(table), question.tolerance_m)
     out = io.StringIO()
-    writer = csv.writer(out)
-    writer.writerow([*table.columns, "grid", "method", "reason", "distance_to_edge_m"])
-    for chunk in table.chunks:
-        x, y = (_floats(chunk.columns[plan.columns[name]], name) for name in ("lon", "lat"))
-        found = _located(x, y, asked, state, policy)
-        columns = [chunk.columns[name] for name in table.columns]
-        writer.writerows(zip(*columns, found.grids(), found.methods(), found.reasons(), _rounded(found), strict=True))
+    writer = csv.writer(out, lineterminator="\n")
+    for first, chunk in enumerate(table.chunks):
+        for refused in chunk.rejected[:1]:
+            raise BodyUnreadable(refused.reason, place=f"row {refused.row}")
+        columns = locator.locate(chunk).columns
+        if not first:
+            writer.writerow(columns)
+        writer.writerows(zip(*columns.values(), strict=True))
     return Response(out.getvalue(), media_type="text/csv; charset=utf-8")
 
 
-def _arrow_answer(body: bytes, asked: dict[str, Any], state: State, policy: Policy) -> Response:
-    """An Arrow IPC stream with columns lon, lat comes back with grid, method, reason and distance_to_edge_m."""
+def _arrow_answer(body: bytes, question: Question) -> Response:
+    """An Arrow IPC stream with columns lon, lat comes back with grid, method, distance_to_edge_m and reason."""
     import pyarrow as pa
 
-    sink = io.BytesIO()
     try:
-        reader = pa.ipc.open_stream(body)
-        table = reader.read_all()
-        x, y = (table.column(name).to_numpy().astype(np.float64) for name in ("lon", "lat"))
-    except (pa.ArrowInvalid, KeyError, ValueError, OSError) as error:
+        table = pa.ipc.open_stream(body).read_all()
+        places = {name: table.column(name).cast(pa.float64()).to_pylist() for name in ("lon", "lat")}
+    except (pa.ArrowException, KeyError, ValueError, OSError) as error:
         raise BodyUnreadable(
-            f"the body is no Arrow IPC stream with columns lon and lat: {error}", place="body"
+            f"the body is no Arrow IPC stream with numeric columns lon and lat: {error}", place="body"
         ) from error
-    found = _located(x, y, asked, state, policy)
-    for name, values in (("grid", found.grids()), ("method", found.methods()), ("reason", found.reasons())):
-        table = table.append_column(name, pa.array(values, pa.string()))
-    table = table.append_column("distance_to_edge_m", pa.array(found.distance_m, from_pandas=True))
+    locator = Locator(question.index, question.datum, ("lon", "lat"), question.tolerance_m)
+    found = locator.locate(RowChunk(list(range(1, len(table) + 1)), places)).columns
+    for name in ADDED:
+        kind = pa.float64() if name == "distance_to_edge_m" else pa.string()
+        if name in table.column_names:
+            table = table.rename_columns(
+                [kept_name(column) if column == name else column for column in table.column_names]
+            )
+        table = table.append_column(name, pa.array(found[name], kind))
+    sink = io.BytesIO()
     with pa.ipc.new_stream(sink, table.schema) as writer:
         writer.write_table(table)
     return Response(sink.getvalue(), media_type=ARROW)
 
 
-def report_table(kind: str, body: bytes) -> Table:
-    """The table a batch body is; BodyUnreadable for a media type that holds none."""
+def report_table(kind: str, body: bytes, charset: str | None = None) -> Table:
+    """The table a batch body is; BodyUnreadable for a media type or charset that holds none."""
     if kind not in TABLES:
         raise BodyUnreadable(
             f"a batch is {', '.join(sorted(TABLES))}, not {kind or 'without a Content-Type'}", place="Content-Type"
         )
-    return open_table(io.BytesIO(body), kind=TABLES[kind])
+    if charset is not None and charset not in CODECS:
+        raise BodyUnreadable(f"a charset is utf-8 or gb18030, not {charset}", place="Content-Type")
+    return open_table(io.BytesIO(body), kind=TABLES[kind], encoding=charset)
 
 
 def accept_table(
     connection: Connection,
     live: Live,
     table: Table,
-    constants: dict[str, Any],
+    crs: str | None,
     *,
     actor: str,
     policy: Policy,
 ) -> dict[str, Any]:
-    """Results by row number: stored and repeated rows with their event and grid, rejected rows with code and reason."""
-    plan = plan_rows(table.columns, constants=constants, position=table.position)
+    """Results by row number: stored and repeated rows with their event and grid, rejected rows with code and reason.
+
+    `crs` is the datum of rows that declare none. BodyUnreadable when there is no row at all.
+    """
+    plan = plan_table(table, crs, place="body", constants={})
     results: list[dict[str, Any]] = []
     for chunk in table.chunks:
         rows, refused = submissions_of(chunk, plan, datetime.now(UTC))
@@ -158,6 +172,8 @@ def accept_table(
             else:
                 results.append(_row_result(number, outcome))
         results.extend(map(_row_refusal, refused))
+    if not results:
+        raise BodyUnreadable("the batch holds no reports", place="body")
     results.sort(key=lambda result: result["row"])
     counts = {kind: sum(result["result"] == kind for result in results) for kind in ("stored", "repeated", "rejected")}
     return {"rows": len(results), **counts, "results": results}

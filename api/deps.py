@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hmac
 from collections.abc import AsyncIterator, Callable, Iterator
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 
 import orjson
@@ -92,7 +92,7 @@ def _names(dependant: Dependant) -> set[str]:
 
 
 def known_parameters(request: Request) -> None:
-    """ParameterInvalid for a query parameter that the route does not have, or one that comes twice."""
+    """ParameterInvalid for a query parameter that the route does not have, one that comes twice, or a NUL in any of them."""
     known = _names(request.scope["route"].dependant)
     sent = [name for name, _ in request.query_params.multi_items()]
     for name in sent:
@@ -102,6 +102,9 @@ def known_parameters(request: Request) -> None:
             )
         if sent.count(name) > 1:
             raise ParameterInvalid(f"parameter {name} comes more than once", place=name)
+    for name, value in (*request.query_params.items(), *request.path_params.items()):
+        if "\0" in str(value):
+            raise ParameterInvalid(f"{name} holds a NUL character", place=name)
 
 
 def moment(
@@ -125,15 +128,22 @@ def instant(value: str | None, name: str) -> datetime | None:
     return parse_time(value.replace(" ", "+") if "T" in value else value, name)
 
 
+LAST_INSTANT = datetime.max.replace(tzinfo=UTC) - timedelta(microseconds=1)
+
+
 def interval(value: str | None) -> tuple[datetime | None, datetime | None]:
-    """Begin and end of an OGC `datetime`: an open side is None."""
+    """Begin and end of an OGC `datetime`, half-open: an open side is None; a single instant is itself alone."""
     if value is None:
         return None, None
     begin, slash, end = value.partition("/")
+    first, last = (None if side in {"", ".."} else instant(side, "datetime") for side in (begin, end))
     if not slash:
-        raise ParameterInvalid("datetime is begin/end; an open side is ..", place="datetime")
-    sides = [None if side in {"", ".."} else instant(side, "datetime") for side in (begin, end)]
-    return sides[0], sides[1]
+        if first is None:
+            raise ParameterInvalid("datetime is an instant or begin/end; an open side is ..", place="datetime")
+        return first, min(first, LAST_INSTANT) + timedelta(microseconds=1)
+    if first and last and first > last:
+        raise ParameterInvalid("datetime begins after it ends", place="datetime")
+    return first, last
 
 
 def bounding_box(
@@ -159,7 +169,7 @@ BBox = Annotated[tuple[float, float, float, float] | None, Depends(bounding_box)
 async def read_body(request: Request, longest: int) -> bytes:
     """The body, BodyTooLarge as soon as it is longer than `longest` bytes."""
     told = request.headers.get("content-length", "0")
-    if told.isdigit() and int(told) > longest:
+    if told.isdecimal() and int(told) > longest:
         raise BodyTooLarge(f"the body has {told} bytes; at most {longest} are taken", limit=longest)
     chunks: list[bytes] = []
     size = 0

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+import math
+from collections.abc import Container, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime, tzinfo
 from typing import Any
 
 from data.intake import Submission
 from data.report import FIELDS, LENGTHS, clean
-from data.rowchunk import Rejection, RowChunk
+from data.rowchunk import Rejection, RowChunk, Table
+from data.tabledatum import datum_of_table
 from gis.codes import code_text
 from gis.errors import FieldMissing, GridError, ParameterInvalid
 
@@ -39,6 +41,8 @@ class RowPlan:
 
     columns: Mapping[str, str] = field(default_factory=dict)  # field -> column
     constants: Mapping[str, Any] = field(default_factory=dict)
+    defaults: Mapping[str, Any] = field(default_factory=dict)  # for rows whose own column is empty
+    names: frozenset[str] = frozenset()  # the columns known when the plan was made
     zone: tzinfo | None = None
     source: str | None = None  # what the file is called in the stored raw input
     file_key: str | None = None  # makes rows without an id of their own the same row when the file comes again
@@ -63,27 +67,72 @@ def plan_rows(
     for name, column in mapped.items():
         if column not in names:
             raise FieldMissing(f"there is no column {column}; columns are {', '.join(names)}", place=name)
-    folded = {name.strip().lower(): name for name in reversed(names)}
-    guessed = {
-        name: next((folded[heading] for heading in headings if heading in folded), None)
-        for name, headings in HEADINGS.items()
-        if name not in constants
-    }
+    columns = _guessed(names, constants)
     if position is not None and "lon" not in mapped:
-        guessed["lon"], guessed["lat"] = position
-    columns = {name: column for name, column in guessed.items() if column is not None} | mapped
-    return RowPlan(columns, constants, **rest)
+        columns["lon"], columns["lat"] = position
+    return RowPlan(columns | mapped, constants, names=frozenset(names), **rest)
+
+
+def plan_table(table: Table, crs: str | None, *, place: str, constants: Mapping[str, Any], **rest: Any) -> RowPlan:
+    """`plan_rows` for an opened table. A crs that the file itself names holds for every row; one that only the caller names
+    holds for the rows that declare none.
+
+    Raises DatumContradiction as `datum_of_table` does.
+    """
+    datum = datum_of_table(table, crs, place=place)
+    if datum is None:
+        return plan_rows(table.columns, constants=constants, position=table.position, **rest)
+    own = {"crs": datum.name}
+    if table.crs_declared is not None:
+        return plan_rows(table.columns, constants=own | dict(constants), position=table.position, **rest)
+    return plan_rows(table.columns, constants=constants, position=table.position, defaults=own, **rest)
+
+
+def _guessed(names: Iterable[str], given: Container[str]) -> dict[str, str]:
+    """Field -> column by known headings, for the fields that are not given already."""
+    folded = {name.strip().lower(): name for name in reversed(list(names))}
+    found = {
+        name: next((folded[one] for one in headings if one in folded), None) for name, headings in HEADINGS.items()
+    }
+    return {name: column for name, column in found.items() if column is not None and name not in given}
+
+
+def _widened(plan: RowPlan, chunk: RowChunk) -> RowPlan:
+    """The plan for a chunk that brings columns which the first rows of the table did not have, as JSON lines may."""
+    late = [name for name in chunk.columns if name not in plan.names]
+    if not late:
+        return plan
+    columns = _guessed(late, {*plan.columns, *plan.constants}) | dict(plan.columns)
+    return replace(plan, columns=columns, names=plan.names.union(late))
 
 
 def report_of(row: Mapping[str, Any], plan: RowPlan) -> dict[str, Any]:
-    """The fields of one report from one row; a spreadsheet's numbers in text fields become text when nothing is lost."""
-    report = dict(plan.constants)
+    """What one row reports: its fields, and under their own names the columns that feed none, so that the raw input is whole.
+
+    A spreadsheet's numbers in text fields become text when nothing is lost.
+    """
+    fed = set(plan.columns.values())
+    report = {
+        f"{column}_input" if column in FIELDS else column: value
+        for column, value in row.items()
+        if column not in fed and not _empty(value)
+    }
+    report |= {**plan.defaults, **plan.constants}
     for name, column in plan.columns.items():
         value = row.get(column)
-        if value is None or value == "":
-            continue
-        report[name] = code_text(value) if name in LENGTHS and isinstance(value, float) else value
+        if not _empty(value):
+            report[name] = _as_text(name, value) if name in LENGTHS and isinstance(value, float) else value
     return report
+
+
+def _as_text(name: str, value: float) -> str:
+    """A spreadsheet's number in a text field; one that names something must have lost no digit."""
+    return repr(value) if name in {"text", "address"} and not value.is_integer() else code_text(value)
+
+
+def _empty(value: Any) -> bool:
+    """Whether a cell says nothing; NaN is how number columns say so."""
+    return value is None or value == "" or (isinstance(value, float) and math.isnan(value))
 
 
 def submissions_of(
@@ -91,6 +140,7 @@ def submissions_of(
 ) -> tuple[list[tuple[int, Submission]], list[Rejection]]:
     """The rows that can be taken, numbered, and those that cannot, with the reason."""
     taken: list[tuple[int, Submission]] = []
+    plan = _widened(plan, chunk)
     rejected = list(chunk.rejected)
     for number, row in zip(chunk.numbers, chunk.rows, strict=True):
         try:
@@ -102,6 +152,12 @@ def submissions_of(
         key = f"{plan.file_key}:{number}" if plan.file_key and not report.external_id else None
         taken.append((number, Submission(report, key, origin)))
     return taken, sorted(rejected, key=lambda one: one.row)
+
+
+def row_of(chunk: RowChunk, number: int) -> dict[str, Any]:
+    """The row with this number as it came."""
+    at = chunk.numbers.index(number)
+    return {name: values[at] for name, values in chunk.columns.items()}
 
 
 def rejection(number: int, error: GridError, row: Mapping[str, Any] | None = None) -> Rejection:

@@ -11,7 +11,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from data.batch import RowPlan, rejection, submissions_of
+from data.batch import RowPlan, rejection, row_of, submissions_of
 from data.intake import Outcome, Policy, Submission, accept
 from data.readers import GridFile
 from data.rowchunk import Rejection, RowChunk
@@ -89,8 +89,8 @@ def load_events(
                 connection.commit()
                 loaded.add(outcomes)
                 refused += [
-                    rejection(number, outcome.error, submission.report.raw)
-                    for (number, submission), outcome in zip(part, outcomes, strict=True)
+                    rejection(number, outcome.error, row_of(chunk, number))
+                    for (number, _), outcome in zip(part, outcomes, strict=True)
                     if outcome.error is not None
                 ]
             loaded.rejected += len(refused)

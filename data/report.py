@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import math
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any
+
+import orjson
 
 from gis.crs import Datum, one_to_storage, parse_datum
 from gis.errors import BodyTooLarge, BodyUnreadable, CoordinateInvalid, FieldMissing, ParameterInvalid, TimeInvalid
@@ -33,9 +35,13 @@ LARGEST_ACCURACY_M = 100_000.0
 
 @dataclass(frozen=True)
 class Report:
-    """One report, checked. `x`, `y` are as given in `datum` (both None without a place); `lon`, `lat` are WGS 84."""
+    """One report, checked. `x`, `y` are as given in `datum` (both None without a place); `lon`, `lat` are WGS 84.
+
+    `body_hash` is the SHA-256 of what was sent, independent of the order of its fields.
+    """
 
     raw: dict[str, Any]
+    body_hash: bytes
     channel: str
     datum: Datum
     x: float | None
@@ -54,15 +60,16 @@ class Report:
     address: str | None = None
     text: str | None = None
 
-    @property
-    def body_hash(self) -> bytes:
-        """SHA-256 of what was sent, independent of the order of its fields."""
-        return hashlib.sha256(canonical(self.raw)).digest()
-
 
 def canonical(raw: Mapping[str, Any]) -> bytes:
-    """The JSON of a body with sorted keys: equal bodies give equal bytes."""
-    return json.dumps(raw, sort_keys=True, ensure_ascii=True, separators=(",", ":"), default=str).encode()
+    """The JSON of a body with sorted keys: equal bodies give equal bytes. BodyUnreadable for what JSON cannot hold."""
+    try:
+        return orjson.dumps(dict(raw), default=str, option=orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS)
+    except TypeError as error:
+        raise BodyUnreadable(
+            f"the report holds what JSON cannot keep (a broken surrogate, too deep nesting, too large a number): {error}",
+            place="body",
+        ) from None
 
 
 def clean(raw: Mapping[str, Any], now: datetime, *, zone: tzinfo | None = None) -> Report:
@@ -86,6 +93,7 @@ def clean(raw: Mapping[str, Any], now: datetime, *, zone: tzinfo | None = None) 
     lon, lat = one_to_storage(x, y, datum) if x is not None and y is not None else (None, None)
     return Report(
         raw=dict(raw),
+        body_hash=hashlib.sha256(canonical(raw)).digest(),
         channel=channel,
         datum=datum,
         x=x,
@@ -99,15 +107,6 @@ def clean(raw: Mapping[str, Any], now: datetime, *, zone: tzinfo | None = None) 
         status=_status(raw, times["closed_at"]),
         **texts,
     )
-
-
-def with_external_id(report: Report, external_id: str) -> Report:
-    """The same report under an id of its own."""
-    return replace(report, external_id=external_id)
-
-
-def _blank(value: Any) -> bool:
-    return value is None or value == "" or (isinstance(value, float) and math.isnan(value))
 
 
 def _text(raw: Mapping[str, Any], name: str, longest: int) -> str | None:
@@ -131,9 +130,9 @@ def _number(raw: Mapping[str, Any], name: str) -> float | None:
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         raise CoordinateInvalid(f"{name} is a number of degrees, or of metres in a projected crs", place=name)
     try:
-        number = float(value)
+        number = math.nan if isinstance(value, str) and "_" in value else float(value)
     except (ValueError, OverflowError):
-        raise CoordinateInvalid(f"{name} is not a number: {str(value)[:40]}", place=name) from None
+        raise CoordinateInvalid(f"{name} is not a number: {_shown(value)}", place=name) from None
     if not math.isfinite(number):
         raise CoordinateInvalid(f"{name} is not a finite number", place=name)
     return number
@@ -141,7 +140,7 @@ def _number(raw: Mapping[str, Any], name: str) -> float | None:
 
 def accuracy(value: Any) -> float | None:
     """The 68 % radius in metres that a device told, None when it told none; ParameterInvalid when it cannot be one."""
-    if _blank(value):
+    if value is None or value == "":
         return None
     try:
         metres = _number({"accuracy_m": value}, "accuracy_m")
@@ -156,16 +155,37 @@ def accuracy(value: Any) -> float | None:
     return metres
 
 
+def _shown(value: Any) -> str:
+    """The beginning of a value, fit to be quoted in a message."""
+    return str(value)[:40].encode(errors="replace").decode()
+
+
+#: Times as spreadsheets write them: 2026/5/3 8:00, 2026-5-3 8:00:05, 2026年5月3日 8时30分, and days alone.
+_SHEET_TIME = re.compile(
+    r"(\d{4})[-/.年](\d{1,2})[-/.月](\d{1,2})日?(?:[ T]*(\d{1,2})[:时](\d{1,2})分?(?::?(\d{1,2})秒?)?)?", re.ASCII
+)
+
+
+def _moment_of(text: str, name: str, zone: tzinfo | None) -> datetime:
+    """What a text says; the loose forms of spreadsheets only where a zone stands for their offset."""
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError:
+        loose = _SHEET_TIME.fullmatch(text) if zone is not None else None
+    try:
+        if loose is not None:
+            return datetime(*(int(part or 0) for part in loose.groups()))  # type: ignore[arg-type]  # noqa: DTZ001 - its zone comes later
+    except ValueError:
+        pass
+    raise TimeInvalid(f"{name} is not a time such as 2026-05-03T08:00:00+08:00: {_shown(text)}", place=name)
+
+
 def parse_time(given: Any, name: str, zone: tzinfo | None = None) -> datetime:
-    """The instant an RFC 3339 text or a datetime states, in UTC; TimeInvalid when unreadable or without an offset."""
-    value = given
-    if isinstance(value, str):
-        try:
-            value = datetime.fromisoformat(value.strip().replace("/", "-"))
-        except ValueError:
-            raise TimeInvalid(
-                f"{name} is not a time such as 2026-05-03T08:00:00+08:00: {value[:40]}", place=name
-            ) from None
+    """The instant an RFC 3339 text or a datetime states, in UTC; TimeInvalid when unreadable or without an offset.
+
+    With a `zone`, times without an offset are of it, and the forms of spreadsheets (2026/5/3 8:00) are read too.
+    """
+    value = _moment_of(given.strip(), name, zone) if isinstance(given, str) else given
     if not isinstance(value, datetime):
         raise TimeInvalid(f"{name} is not a time such as 2026-05-03T08:00:00+08:00", place=name)
     if value.tzinfo is None:
@@ -173,10 +193,9 @@ def parse_time(given: Any, name: str, zone: tzinfo | None = None) -> datetime:
             raise TimeInvalid(f"{name} has no offset, such as +08:00", place=name)
         value = value.replace(tzinfo=zone)
     try:
-        instant: datetime = value.astimezone(UTC)
+        return value.astimezone(UTC)
     except OverflowError:
         raise TimeInvalid(f"{name} lies beyond the calendar", place=name) from None
-    return instant
 
 
 def _time(raw: Mapping[str, Any], name: str, now: datetime, zone: tzinfo | None) -> datetime | None:

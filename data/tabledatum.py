@@ -5,6 +5,7 @@ from __future__ import annotations
 from data.griddatum import choose
 from data.rowchunk import Table
 from gis.crs import Datum, parse_datum
+from gis.errors import DatumUnknown
 
 
 def datum_of_table(table: Table, given: str | None, *, place: str) -> Datum | None:
@@ -16,5 +17,12 @@ def datum_of_table(table: Table, given: str | None, *, place: str) -> Datum | No
     if table.crs_declared is None:
         return wanted
     from pyproj import CRS
+    from pyproj.exceptions import CRSError
 
-    return choose(CRS.from_user_input(table.crs_declared), wanted, place=place).datum
+    try:
+        tag = CRS.from_user_input(table.crs_declared)
+    except CRSError:
+        raise DatumUnknown(
+            f"{place} names a coordinate system that nobody knows: {table.crs_declared}", place=place
+        ) from None
+    return choose(tag, wanted, place=place).datum

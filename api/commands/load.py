@@ -184,19 +184,15 @@ def _plan(
 ) -> RowPlan:
     from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-    from data.batch import plan_rows
+    from data.batch import plan_table
     from data.load import file_key
-    from data.tabledatum import datum_of_table
 
     try:
         offset = ZoneInfo(zone)
     except (ZoneInfoNotFoundError, ValueError):
         raise ParameterInvalid(f"there is no time zone {zone}; one is Asia/Shanghai", place="--tz") from None
-    declared = datum_of_table(table, crs, place=file.name)
-    if declared is not None:
-        constants = {"crs": declared.name} | constants
-    return plan_rows(
-        table.columns, mapped=mapped, constants=constants, position=table.position,
+    return plan_table(
+        table, crs, place=file.name, mapped=mapped, constants=constants,
         zone=offset, source=file.name, file_key=file_key(file),
     )  # fmt: skip
 
@@ -236,6 +232,7 @@ def _progress(title: str) -> Iterator[Any]:
 def _show_plan(file: Path, table: Table, plan: RowPlan) -> None:
     fed = [f"{name} <- {column}" for name, column in plan.columns.items()]
     fed += [f"{name} = {value}" for name, value in plan.constants.items()]
+    fed += [f"{name} = {value} where the row says none" for name, value in plan.defaults.items()]
     typer.echo(f"{file.name} ({table.kind}{', ' + table.encoding if table.encoding else ''}): {'; '.join(fed)}")
     for note in table.notes:
         typer.echo(f"note: {note}")

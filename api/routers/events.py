@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from email.message import Message
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
@@ -36,11 +37,11 @@ Key = Annotated[str | None, Header(max_length=256, description="the same key and
 
 @router.post("", status_code=201, summary="One report")
 def report(
+    who: Member,
     body: JsonObject,
     connection: Connection,
     boundaries: LiveBoundaries,
     policy: PolicyInForce,
-    who: Member,
     idempotency_key: Key = None,
 ) -> Json:
     """201 with the event and its assignment; 200 with the same event when key and body were sent before; 409 for another body."""
@@ -55,20 +56,21 @@ def report(
 
 @router.post("/batch", summary="Many reports")
 def batch(
+    who: Member,
     request: Request,
     body: BulkBody,
     connection: Connection,
     boundaries: LiveBoundaries,
     policy: PolicyInForce,
-    who: Member,
     atomic: Annotated[bool, Query(description="true: all rows or none")] = False,
     crs: Annotated[str | None, Query(description="datum of rows that declare none")] = None,
 ) -> Json:
     """NDJSON, CSV or GeoJSON: a result a row; valid rows are stored, rejected rows come back with number and reason."""
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    table = bulk.report_table(kind, body)
-    constants = {"crs": crs} if crs else {}
-    results = bulk.accept_table(connection, boundaries, table, constants, actor=who.actor, policy=policy)
+    sent = Message()
+    sent["content-type"] = request.headers.get("content-type", "")
+    kind = sent.get_content_type() if "content-type" in request.headers else ""
+    table = bulk.report_table(kind, body, sent.get_content_charset())
+    results = bulk.accept_table(connection, boundaries, table, crs, actor=who.actor, policy=policy)
     if atomic and results["rejected"]:
         raise BatchRefused(
             f"{results['rejected']} of {results['rows']} rows were rejected, so none is stored (atomic=true)",
@@ -79,9 +81,9 @@ def batch(
 
 @router.get("", summary="Events as GeoJSON")
 def events(
+    who: Viewer,
     connection: Connection,
     bbox: BBox,
-    who: Viewer,
     when: Annotated[
         str | None, Query(alias="datetime", description="instant or begin/end of occurred_at, .. is open")
     ] = None,
@@ -102,20 +104,20 @@ def events(
 
 
 @router.get("/unassigned", summary="The queue: open events without a grid")
-def unassigned(connection: Connection, who: Viewer, limit: Limit = 100, cursor: str | None = None) -> GeoJson:
+def unassigned(who: Viewer, connection: Connection, limit: Limit = 100, cursor: str | None = None) -> GeoJson:
     """Events that no grid was found for, with the reason; newest first."""
     wanted = EventFilter(unassigned=True, limit=limit + 1, before=event_cursor(cursor))
     return _page(list_events(connection, wanted), limit, who)
 
 
 @router.get("/{event}", summary="One event")
-def one_event(event: UUID, connection: Connection, who: Viewer) -> Json:
+def one_event(who: Viewer, event: UUID, connection: Connection) -> Json:
     """The event with its newest assignment."""
     return Json(event_json(read_event(connection, event), who))
 
 
 @router.get("/{event}/assignments", summary="All receipts of an event")
-def assignments(event: UUID, connection: Connection, _: Viewer) -> Json:
+def assignments(_: Viewer, event: UUID, connection: Connection) -> Json:
     """Why it belongs where it does: every receipt, oldest first."""
     return Json({"event": event, "assignments": receipts(connection, event)})
 

@@ -22,6 +22,7 @@ from api.deps import (
 )
 from data.report import accuracy
 from gis.crs import one_to_storage, parse_datum
+from gis.errors import ParameterInvalid
 from gis.store.boundaries import Moment
 
 router = APIRouter(prefix="/v1/locate", tags=["locate"], dependencies=[Depends(known_parameters)])
@@ -29,11 +30,11 @@ router = APIRouter(prefix="/v1/locate", tags=["locate"], dependencies=[Depends(k
 
 @router.get("", summary="The assignment of one place")
 def locate_one(
+    _: Viewer,
     connection: Connection,
     boundaries: LiveBoundaries,
     moment: AtMoment,
     policy: PolicyInForce,
-    _: Viewer,
     lon: Annotated[float, Query(description="longitude, or the easting of a projected crs")],
     lat: Annotated[float, Query(description="latitude, or the northing of a projected crs")],
     crs: str = "wgs84",
@@ -50,19 +51,43 @@ def locate_one(
 
 @router.post("", summary="The assignment of many places")
 def locate_many(
+    _: Viewer,
     request: Request,
     body: BulkBody,
     connection: Connection,
     boundaries: LiveBoundaries,
     policy: PolicyInForce,
-    _: Viewer,
+    crs: str | None = None,
+    at: str | None = None,
+    known_at: str | None = None,
+    layer: str | None = None,
 ) -> Response:
-    """JSON `{"points": [[lon, lat], ...], "crs", "at", "known_at", "layer"}`, `text/csv` or an Arrow IPC stream with lon, lat."""
+    """JSON `{"points": [[lon, lat], ...], "crs", "at", "known_at", "layer"}`, `text/csv` or an Arrow IPC stream with lon, lat.
+
+    crs, at, known_at and layer may also come as parameters, as they must with CSV and Arrow.
+    """
     kind = request.headers.get("content-type", "application/json").partition(";")[0].strip().lower()
-    asked: dict[str, Any] = parse_object(body) if kind == "application/json" else {}
+    asked = {"crs": crs, "at": at, "known_at": known_at, "layer": layer}
+    points = members(asked, parse_object(body)) if kind == "application/json" else None
     now = boundaries.now(connection)
-    moment = Moment(
-        instant(asked.get("at"), "at") or now.at, instant(asked.get("known_at"), "known_at") or now.known_at
-    )
-    state = boundaries.state(connection, moment)
-    return bulk.locate(kind, body, asked, state, policy)
+    moment = Moment(instant(asked["at"], "at") or now.at, instant(asked["known_at"], "known_at") or now.known_at)
+    datum = parse_datum(asked["crs"] or "wgs84")
+    question = bulk.Question(boundaries.state(connection, moment), datum, policy.tolerance_m, asked["layer"])
+    return bulk.locate(kind, body, points, question)
+
+
+def members(asked: dict[str, str | None], body: dict[str, Any]) -> Any:
+    """The points of a JSON body; its other members go into `asked`. ParameterInvalid for one that is unknown, no text, or said twice."""
+    for name, value in body.items():
+        if name == "accuracy_m":
+            accuracy(value)
+        if name in {"points", "accuracy_m"} or value is None:
+            continue
+        if name not in asked:
+            raise ParameterInvalid(
+                f"unknown member {name}; known are points, accuracy_m, {', '.join(asked)}", place=name
+            )
+        if not isinstance(value, str) or asked[name] is not None:
+            raise ParameterInvalid(f"{name} is one text, in the body or as a parameter", place=name)
+        asked[name] = value
+    return body.get("points")

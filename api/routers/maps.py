@@ -17,12 +17,12 @@ router = APIRouter(prefix="/maps", tags=["maps"], dependencies=[Depends(known_pa
 
 @router.get("/grids", summary="Grids and the reports upon them", response_class=Response)
 def grids_map(
+    who: Viewer,
     connection: Connection,
     boundaries: LiveBoundaries,
     moment: AtMoment,
     given: SettingsInForce,
     bbox: BBox,
-    who: Viewer,
     f: Annotated[Literal["html", "png"], Query(description="page or picture")] = "html",
     layer: str | None = None,
     when: Annotated[str | None, Query(alias="datetime", description="begin/end of occurred_at; .. is open")] = None,
