@@ -5,12 +5,15 @@ from __future__ import annotations
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Literal
 
 from fastapi import FastAPI
 from starlette.concurrency import run_in_threadpool
+from starlette.responses import HTMLResponse
 from starlette.staticfiles import StaticFiles
 
 from api import errors
+from api.docs_page import docs_html
 from api.routers import events, grids, locate, maps, operations
 from api.settings import Settings
 from gis.errors import GridError, ParameterInvalid
@@ -49,9 +52,15 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     errors.install(app)
     for module in (locate, events, grids, maps, operations):
         app.include_router(module.router)
+    app.add_api_route("/docs", _docs, include_in_schema=False)
     for prefix, folder in static_routes():
         app.mount(prefix, StaticFiles(directory=folder, check_dir=False), name=prefix)
     return app
+
+
+def _docs(lang: Literal["zh", "en"] = "zh") -> HTMLResponse:
+    """The API to read and try out, from our own files."""
+    return HTMLResponse(docs_html(lang=lang))
 
 
 @asynccontextmanager

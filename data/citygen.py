@@ -265,7 +265,7 @@ def _overlays(rng: np.random.Generator, web: _Web, plan: Plan, count: int) -> It
 
 
 def points(town: City, n: int, seed: int = 101) -> Floats:
-    """Places in the city, shape (n, 2) lon, lat: 68 % in clusters, 30 % evenly, 2 % on borders (vertices, exact midpoints, an ulp aside)."""
+    """Places in the city, shape (n, 2) lon, lat: 68 % clustered, 30 % even, 2 % on borders (vertices, exact midpoints, an ulp aside)."""
     rng = np.random.default_rng(seed)
     clustered, even = int(n * 0.68), int(n * 0.30)
     places = np.vstack(

@@ -14,8 +14,8 @@ import shapely
 from data.readers import GridFile
 from data.rowchunk import RowChunk
 from data.tables import as_numbers
-from gis.crs import Datum, problems, to_storage
-from gis.errors import FieldMissing, GridError, ParameterInvalid
+from gis.crs import Datum, parse_datum, problems, to_storage
+from gis.errors import DatumUnknown, FieldMissing, GridError, ParameterInvalid
 from gis.locate import GridIndex, Located
 from gis.partition import Partition
 
@@ -56,19 +56,22 @@ class LocatedRows:
 
 @dataclass(frozen=True)
 class Locator:
-    """Everything that is the same for all chunks of a table; `place` are the names of the columns of lon and lat."""
+    """Everything that is the same for all chunks of a table; `place` are the names of the columns of lon and lat.
+
+    Rows whose `crs_column` says a datum are in that one, the others in `datum`.
+    """
 
     index: GridIndex
     datum: Datum
     place: tuple[str, str]
     tolerance_m: float = 0.0
     threads: int = 1
+    crs_column: str | None = None
 
     def locate(self, chunk: RowChunk) -> LocatedRows:
         """The rows with their grids; an input column called like one of ADDED goes on as `<name>_input`."""
         x, y = (as_numbers(chunk.columns.get(name), len(chunk)) for name in self.place)
-        faults = problems(x, y, self.datum)
-        lon, lat = to_storage(x, y, self.datum)
+        lon, lat, faults = self._converted(x, y, chunk)
         usable = np.array([fault is None for fault in faults.tolist()], dtype=bool)
         lon[~usable] = lat[~usable] = np.nan
         located = self._located(lon, lat)
@@ -78,6 +81,22 @@ class Locator:
         shown = [place if ok else None for place, ok in zip(places, usable.tolist(), strict=True)]
         inside, edge, nearest, none = np.bincount(located.method[usable], minlength=4).tolist()[:4]
         return LocatedRows(columns, shown, Tally(len(chunk), inside, edge, nearest, none, int((~usable).sum())))
+
+    def _converted(self, x: Floats, y: Floats, chunk: RowChunk) -> tuple[Floats, Floats, npt.NDArray[np.object_]]:
+        """The places in WGS 84 and the fault of each row, every row in its own datum."""
+        declared = chunk.columns.get(self.crs_column or "", [None] * len(chunk))
+        lon, lat = np.full(len(chunk), np.nan), np.full(len(chunk), np.nan)
+        faults = np.full(len(chunk), None, dtype=object)
+        for name in set(declared):
+            rows = np.array([i for i, own in enumerate(declared) if own == name])
+            try:
+                datum = parse_datum(str(name)) if name is not None else self.datum
+            except DatumUnknown as unknown:
+                faults[rows] = unknown
+                continue
+            faults[rows] = problems(x[rows], y[rows], datum)
+            lon[rows], lat[rows] = to_storage(x[rows], y[rows], datum)
+        return lon, lat, faults
 
     def _located(self, lon: Floats, lat: Floats) -> Located:
         """The answer of the index, the places divided among threads; the division changes nothing in it."""

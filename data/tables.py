@@ -6,7 +6,7 @@ with the file (a workbook's texts are the exception: XLSX keeps them apart from 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,7 @@ __all__ = [
     "RowChunk",
     "Table",
     "as_numbers",
+    "crs_column",
     "datum_of",
     "fields_of",
     "find_place",
@@ -48,6 +49,10 @@ _PLACE_NAMES = (
     ("lon", "lat"), ("lng", "lat"), ("long", "lat"), ("longitude", "latitude"), ("经度", "纬度"), ("easting", "northing"),
     ("x", "y"), ("东坐标", "北坐标"), ("geometry_lon", "geometry_lat"),
 )  # fmt: skip
+
+
+#: What people call the column of the datum.
+_CRS_NAMES = frozenset({"crs", "datum", "坐标系"})
 
 
 def kind_of(name: str) -> str:
@@ -196,6 +201,11 @@ def _number(value: Any) -> float:
         return float(value)
     except (TypeError, ValueError, OverflowError):
         return np.nan
+
+
+def crs_column(columns: Iterable[str]) -> str | None:
+    """The column in which each row declares its own datum, if there is one."""
+    return next((name for name in columns if name.strip().lower() in _CRS_NAMES), None)
 
 
 def datum_of(declared: str | None, crs: str | None) -> Datum:

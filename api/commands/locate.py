@@ -102,7 +102,7 @@ def locate(
 ) -> None:
     """Give every row of a table its grid; order and columns stay, grid, method, distance_to_edge_m and reason are added."""
     from data.locating import Locator
-    from data.tables import datum_of, find_place
+    from data.tables import crs_column, datum_of, find_place
     from data.tablewriters import refuse_output
     from gis.errors import DatumUnknown, FieldMissing, GridError, ParameterInvalid
 
@@ -114,9 +114,12 @@ def locate(
         table = reading.open()
         place, datum = find_place(table, lon, lat), datum_of(table.crs_declared, crs)
         index = _index(grids, layer_name, code_field, grids_crs, layer_field, [p.strip() for p in priority.split(",")])
-        for note in (*table.notes, f"places: {place[0]}, {place[1]} as {datum.name}"):
+        own = crs_column(table.columns) if crs is None else None
+        where = f"places: {place[0]}, {place[1]} as {f'column {own} says, else ' if own else ''}{datum.name}"
+        for note in (*table.notes, where):
             _say(note)
-        tally, rejected = _run(reading, table, Locator(index, datum, place, tolerance_m, threads), output)
+        locator = Locator(index, datum, place, tolerance_m, threads, own)
+        tally, rejected = _run(reading, table, locator, output)
     except (DatumUnknown, FieldMissing, ParameterInvalid) as error:
         raise typer.BadParameter(error.message) from error
     except GridError as error:

@@ -53,7 +53,9 @@ def main(wanted: list[str]) -> int:
         console.print(f"{name}: {len(found)} checks in {time.monotonic() - begun:.0f} s", highlight=False)
         checks.extend(found)
     for check in checks:
-        table.add_row("ok" if check.ok else "MISS", check.name, check.expected, check.got, style=None if check.ok else "red")
+        table.add_row(
+            "ok" if check.ok else "MISS", check.name, check.expected, check.got, style=None if check.ok else "red"
+        )
     console.print(table)
     missed = sum(not check.ok for check in checks)
     # In this form CI reads it as a test runner's closing line.

@@ -228,3 +228,23 @@ def test_a_refused_file_is_exit_1_and_leaves_no_result_behind(tmp_path: Path, gr
     assert result.exit_code == 1
     assert "refused: line 2" in result.output
     assert sorted(p.name for p in tmp_path.iterdir()) == ["grids.parquet", "p.csv"]
+
+
+def test_every_row_may_declare_its_own_datum(tmp_path: Path) -> None:
+    grids = tmp_path / "square.geojson"
+    square = [[121.1, 32.0], [121.2, 32.0], [121.2, 32.1], [121.1, 32.1], [121.1, 32.0]]
+    feature = {"type": "Feature", "properties": {"code": "A"}, "geometry": {"type": "Polygon", "coordinates": [square]}}
+    grids.write_text(json.dumps({"type": "FeatureCollection", "features": [feature]}), encoding="utf-8")
+    # 100 m west of the eastern border in WGS 84; in GCJ-02 the same numbers lie some 450 m further west.
+    points = tmp_path / "points.csv"
+    points.write_text(
+        "lon,lat,crs\n121.199,32.05,\n121.203,32.05,gcj02\n121.203,32.05,wgs84\n121.15,32.05,mars\n", "utf-8"
+    )
+    out = tmp_path / "out.csv"
+    result = run(points, "--grids", grids, "-o", out)
+    assert result.exit_code == 1, result.output
+    with out.open(encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert [(row["grid"], row["reason"]) for row in rows] == [
+        ("A", ""), ("A", ""), ("", "outside-all-grids"), ("", "datum-unknown"),
+    ]  # fmt: skip

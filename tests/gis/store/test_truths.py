@@ -22,9 +22,14 @@ def town(connection: sa.Connection) -> sa.Connection:
 
 def refused(connection: sa.Connection, statement: str, **values: Any) -> str:
     """The constraint that refuses a statement; fails when nothing does."""
-    with pytest.raises(sa.exc.DBAPIError) as caught, connection.begin_nested():
-        connection.execute(sa.text(statement), values)
-        connection.execute(sa.text("SET CONSTRAINTS ALL IMMEDIATE"))
+
+    def attempt() -> None:
+        with connection.begin_nested():
+            connection.execute(sa.text(statement), values)
+            connection.execute(sa.text("SET CONSTRAINTS ALL IMMEDIATE"))
+
+    with pytest.raises(sa.exc.DBAPIError) as caught:
+        attempt()
     assert isinstance(caught.value.orig, psycopg.errors.IntegrityError)
     return caught.value.orig.diag.constraint_name or str(caught.value.orig)
 
