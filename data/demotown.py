@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import numpy as np
+import shapely
 
 from data.batch import plan_rows
 from data.demo import Town, build_town
@@ -92,8 +93,9 @@ def context(town: Town) -> Iterable[Context]:
     """Streets, water, buildings and fields for the map."""
     for street in town.streets:
         yield Context("street", street.geometry, street.name, WIDTHS[street.kind])
-    for water in town.water:
-        yield Context("water", water.geometry, water.name)
+    # One surface: the pieces overlap where they meet, which a half transparent fill would show.
+    for surface in shapely.get_parts(shapely.union_all([water.geometry for water in town.water])):
+        yield Context("water", surface)
     for field in town.fields:
         yield Context("field", field.geometry)
     for building in town.buildings:

@@ -263,6 +263,10 @@ def _refuse_outside(text: str) -> None:
         raise ParameterInvalid("a folium element wants jQuery, which our pages do without", place="jquery")
 
 
+#: Half a metre a centimetre of screen: closer there is nothing to see, and one turn of the wheel is not lost in a doorway.
+MAX_ZOOM: Final = 20
+
+
 def folium_map(*, centre: tuple[float, float], zoom: int) -> Any:
     """A folium.Map of our kind: canvas renderer, no tiles, a fixed name (`map_gridbeat`), so equal input gives equal HTML.
 
@@ -273,6 +277,7 @@ def folium_map(*, centre: tuple[float, float], zoom: int) -> Any:
     lon, lat = centre
     page = folium.Map(
         location=[lat, lon],
+        max_zoom=MAX_ZOOM,
         zoom_start=zoom,
         tiles=None,
         prefer_canvas=True,
