@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -48,6 +49,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     )
     app.state.settings = given
     app.state.engine = create_engine(given.database_url, pool_size=given.pool_size)
+    app.state.turns = asyncio.Semaphore(given.pool_size)
     app.state.live = Live(given.states_kept)
     errors.install(app)
     for module in (locate, events, grids, maps, operations):

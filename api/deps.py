@@ -1,9 +1,13 @@
-"""What routes ask for: a transaction, the caller, a moment, a checked body."""
+"""What routes ask for: a transaction, the caller, a moment, a checked body.
+
+What only looks at the request is `async`, so that it runs where it is asked for: a plain function would cost a thread each.
+"""
 
 from __future__ import annotations
 
+import asyncio
 import hmac
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 
@@ -14,30 +18,56 @@ from fastapi.dependencies.models import Dependant
 from api.settings import Caller, Settings
 from data.intake import Policy
 from data.report import parse_time
-from gis.errors import BodyTooLarge, BodyUnreadable, KeyMissing, ParameterInvalid, RoleTooLow
+from gis.errors import BodyTooLarge, BodyUnreadable, DatabaseUnavailable, KeyMissing, ParameterInvalid, RoleTooLow
 from gis.store import engine
 from gis.store.boundaries import Moment
 from gis.store.live import Live
 
+#: Seconds that a request waits for its turn at the store before it is told to come again.
+PATIENCE_S = 10.0
 
-def settings(request: Request) -> Settings:
+
+def settings_of(request: Request) -> Settings:
     """The settings the application was made with."""
     found: Settings = request.app.state.settings
     return found
 
 
-def live(request: Request) -> Live:
+async def settings(request: Request) -> Settings:
+    """`settings_of` as a dependency."""
+    return settings_of(request)
+
+
+async def live(request: Request) -> Live:
     """The process's boundaries."""
     found: Live = request.app.state.live
     return found
 
 
-def policy(given: Annotated[Settings, Depends(settings)]) -> Policy:
+async def policy(request: Request) -> Policy:
     """How places near a border or outside are answered here."""
+    given = settings_of(request)
     return Policy(given.nearest_tolerance_m, given.candidates_within_m)
 
 
-def _connection(request: Request) -> Iterator[engine.Connection]:
+async def _turn(request: Request) -> AsyncIterator[None]:
+    """As many requests as there are connections go on; the others wait here, without a thread.
+
+    Waiting in the pool instead would hold a thread each, and when all threads wait nobody could hand a connection back.
+    """
+    turns: asyncio.Semaphore = request.app.state.turns
+    try:
+        async with asyncio.timeout(PATIENCE_S):
+            await turns.acquire()
+    except TimeoutError:
+        raise DatabaseUnavailable("too many requests wait for the store; nothing was stored, come again") from None
+    try:
+        yield
+    finally:
+        turns.release()
+
+
+def _connection(request: Request, _: Annotated[None, Depends(_turn, scope="function")]) -> Iterator[engine.Connection]:
     """One transaction: committed before the answer is sent, rolled back on any error."""
     with request.app.state.engine.begin() as connection:
         yield connection
@@ -57,7 +87,7 @@ def _sent_key(request: Request) -> str | None:
 
 def caller(request: Request) -> Caller:
     """Who calls, by `Authorization: Bearer` or `X-API-Key`; without a key the anonymous role. KeyMissing for an unknown key."""
-    given = settings(request)
+    given = settings_of(request)
     sent = _sent_key(request)
     if sent is None:
         return Caller("anonymous", given.anonymous_role)
@@ -67,10 +97,10 @@ def caller(request: Request) -> Caller:
     raise KeyMissing("this API key is not known")
 
 
-def at_least(role: str) -> Callable[[Request], Caller]:
+def at_least(role: str) -> Callable[[Request], Awaitable[Caller]]:
     """A dependency that gives the caller if the role suffices; KeyMissing without a key, RoleTooLow with too low a one."""
 
-    def check(request: Request) -> Caller:
+    async def check(request: Request) -> Caller:
         found = caller(request)
         if found.may(role):
             return found
@@ -91,7 +121,7 @@ def _names(dependant: Dependant) -> set[str]:
     return own.union(*(_names(inner) for inner in dependant.dependencies))
 
 
-def known_parameters(request: Request) -> None:
+async def known_parameters(request: Request) -> None:
     """ParameterInvalid for a query parameter that the route does not have, one that comes twice, or a NUL in any of them."""
     known = _names(request.scope["route"].dependant)
     sent = [name for name, _ in request.query_params.multi_items()]
@@ -146,7 +176,7 @@ def interval(value: str | None) -> tuple[datetime | None, datetime | None]:
     return first, last
 
 
-def bounding_box(
+async def bounding_box(
     bbox: Annotated[str | None, Query(description="west,south,east,north in degrees, WGS 84")] = None,
 ) -> tuple[float, float, float, float] | None:
     """The four numbers of `bbox`; ParameterInvalid when they are no box."""
@@ -197,12 +227,12 @@ def parse_object(body: bytes) -> dict[str, Any]:
 
 async def json_object(request: Request) -> dict[str, Any]:
     """The JSON object of a small body."""
-    return parse_object(await read_body(request, settings(request).max_body_bytes))
+    return parse_object(await read_body(request, settings_of(request).max_body_bytes))
 
 
 async def bulk_body(request: Request) -> bytes:
     """The bytes of a large body."""
-    return await read_body(request, settings(request).max_batch_bytes)
+    return await read_body(request, settings_of(request).max_batch_bytes)
 
 
 JsonObject = Annotated[dict[str, Any], Depends(json_object)]

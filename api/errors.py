@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from http import HTTPStatus
 from typing import Any
@@ -51,7 +52,10 @@ def problem(
         **({"place": place} if place is not None else {}),
         **more,
     }
-    content = orjson.dumps(body, default=str, option=orjson.OPT_NON_STR_KEYS)
+    try:
+        content = orjson.dumps(body, default=str, option=orjson.OPT_NON_STR_KEYS)
+    except TypeError:  # a quoted value may hold what UTF-8 cannot: a broken surrogate
+        content = json.dumps(body, default=str).encode()
     return Response(content, status, headers, media_type="application/problem+json")
 
 

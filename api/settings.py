@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -55,10 +56,23 @@ class Settings(BaseSettings):
     @field_validator("api_keys")
     @classmethod
     def _keys_are_triples(cls, value: str) -> str:
+        seen: set[str] = set()
         for entry in filter(None, (part.strip() for part in value.split(","))):
             key, actor, role = (*entry.split(":"), "", "")[:3]
             if not key or not actor or role not in ROLES or entry.count(":") != 2:
                 raise ValueError(f"each of GRIDBEAT_API_KEYS is key:actor:role with a role of {', '.join(ROLES)}")
+            if key in seen:
+                raise ValueError(f"GRIDBEAT_API_KEYS gives one key twice, the second time to {actor}")
+            seen.add(key)
+        return value
+
+    @field_validator("timezone")
+    @classmethod
+    def _zone_exists(cls, value: str) -> str:
+        try:
+            ZoneInfo(value)
+        except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+            raise ValueError(f"there is no time zone {value!r}; one is Asia/Shanghai") from error
         return value
 
     @cached_property

@@ -181,6 +181,8 @@ class _Reader:
                 if len(self.window) - self.at > MAX_ITEM or not self._more():
                     raise FileUnreadable(f"{what} is not JSON: {error.msg}", place=what) from error
                 continue
+            except (RecursionError, ValueError) as error:
+                raise FileUnreadable(f"{what} is nested too deep, or holds too long a number", place=what) from error
             if end == len(self.window) and self._more():
                 continue  # a number at the very end may go on
             self.at = end

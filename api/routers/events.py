@@ -9,7 +9,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Depends, Header, Query, Request
 
-from api import bulk
+from api import bodies, bulk
 from api.answers import GeoJson, Json, collection, event_cursor, event_json, feature, point, to_cursor
 from api.deps import (
     BBox,
@@ -35,7 +35,7 @@ Limit = Annotated[int, Query(ge=1, le=10_000)]
 Key = Annotated[str | None, Header(max_length=256, description="the same key and body answer with the same event")]
 
 
-@router.post("", status_code=201, summary="One report")
+@router.post("", status_code=201, summary="One report", openapi_extra=bodies.REPORT)
 def report(
     who: Member,
     body: JsonObject,
@@ -54,7 +54,7 @@ def report(
     return Json(event_json(row, who), status, {"Location": f"/v1/events/{outcome.event}"})
 
 
-@router.post("/batch", summary="Many reports")
+@router.post("/batch", summary="Many reports", openapi_extra=bodies.BATCH)
 def batch(
     who: Member,
     request: Request,

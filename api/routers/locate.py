@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Query, Request
 from starlette.responses import Response
 
-from api import bulk
+from api import bodies, bulk
 from api.answers import Json
 from api.deps import (
     AtMoment,
@@ -49,7 +49,7 @@ def locate_one(
     return Json(found.as_json())
 
 
-@router.post("", summary="The assignment of many places")
+@router.post("", summary="The assignment of many places", openapi_extra=bodies.POINTS)
 def locate_many(
     _: Viewer,
     request: Request,

@@ -15,7 +15,7 @@ router = APIRouter(tags=["operations"])
 
 
 @router.get("/healthz", summary="The process lives")
-def healthz() -> Json:
+async def healthz() -> Json:
     """200 as long as the process answers; asks nothing of the database."""
     return Json({"status": "ok"}, headers={"Cache-Control": "no-store"})
 

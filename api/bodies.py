@@ -1,0 +1,62 @@
+"""Request bodies as /docs shows them: read by our own code, so that a refusal says row and field, and described here."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from data.report import LENGTHS
+
+_TIME: Final = {"type": "string", "format": "date-time", "description": "RFC 3339 with offset"}
+_PLACE: Final = {
+    "lon": {"type": "number", "description": "longitude, or the easting of a projected crs"},
+    "lat": {"type": "number", "description": "latitude, or the northing"},
+    "crs": {"type": "string", "default": "wgs84", "description": "wgs84, cgcs2000, gcj02, bd09 or EPSG:n"},
+    "accuracy_m": {"type": "number", "exclusiveMinimum": 0, "description": "68 % radius in metres"},
+}
+
+_REPORT: Final[dict[str, Any]] = {
+    "type": "object",
+    "required": ["channel"],
+    "properties": _PLACE
+    | {name: {"type": "string", "maxLength": longest} for name, longest in LENGTHS.items()}
+    | dict.fromkeys(("occurred_at", "reported_at", "closed_at"), _TIME)
+    | {"status": {"type": "string", "enum": ["open", "closed"]}},
+    "example": {"lon": 121.2, "lat": 32.05, "channel": "hotline", "text": "路灯不亮"},
+}
+
+_POINTS: Final[dict[str, Any]] = {
+    "type": "object",
+    "required": ["points"],
+    "properties": {
+        "points": {
+            "type": "array",
+            "items": {"type": "array", "items": {"type": "number"}, "minItems": 2, "maxItems": 2},
+        },
+        "crs": _PLACE["crs"],
+        "accuracy_m": _PLACE["accuracy_m"],
+        "at": _TIME,
+        "known_at": _TIME,
+        "layer": {"type": "string"},
+    },
+    "example": {"points": [[121.2, 32.05], [121.21, 32.06]]},
+}
+
+
+def _body(schemas: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    """What a route adds to its OpenAPI operation: media type -> schema."""
+    return {"requestBody": {"required": True, "content": {kind: {"schema": one} for kind, one in schemas.items()}}}
+
+
+_TEXT: Final[dict[str, Any]] = {"type": "string"}
+_BYTES: Final[dict[str, Any]] = {"type": "string", "format": "binary"}
+
+REPORT: Final = _body({"application/json": _REPORT})
+BATCH: Final = _body(
+    {
+        "application/x-ndjson": _TEXT,
+        "text/csv": _TEXT,
+        "application/geo+json": {"type": "object"},
+        "application/json": {"type": "array", "items": _REPORT},
+    }
+)
+POINTS: Final = _body({"application/json": _POINTS, "text/csv": _TEXT, "application/vnd.apache.arrow.stream": _BYTES})
