@@ -13,7 +13,8 @@ from starlette.responses import Response
 
 from api.answers import Json
 from data.batch import plan_table, rejection, submissions_of
-from data.intake import Outcome, Policy, accept
+from data.decide import Policy
+from data.intake import Outcome, accept
 from data.locating import ADDED, Locator, kept_name
 from data.rowchunk import Rejection, RowChunk, Table
 from data.tableencoding import CODECS

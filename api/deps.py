@@ -16,7 +16,7 @@ from fastapi import Depends, Query, Request
 from fastapi.dependencies.models import Dependant
 
 from api.settings import Caller, Settings
-from data.intake import Policy
+from data.decide import Policy
 from data.report import parse_time
 from gis.errors import BodyTooLarge, BodyUnreadable, DatabaseUnavailable, KeyMissing, ParameterInvalid, RoleTooLow
 from gis.store import engine

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+from data.decide import Decision, Place, Policy, decide
 from data.report import Report
 from gis.assignment import Assignment
 from gis.crs import CONVERTER
@@ -17,18 +18,6 @@ from gis.store.boundaries import Moment
 from gis.store.engine import Connection
 from gis.store.ids import uuid7
 from gis.store.live import Live, State
-
-
-@dataclass(frozen=True)
-class Policy:
-    """How places near a border or outside are answered; distances in metres."""
-
-    tolerance_m: float = 10.0
-    candidates_within_m: float = 50.0
-
-    def within_m(self, accuracy_m: float | None) -> float:
-        """How far candidates are looked for: as configured, or as far as the device's doubt, at most a kilometre."""
-        return max(self.candidates_within_m, min(accuracy_m or 0.0, 1_000.0))
 
 
 @dataclass(frozen=True)
@@ -55,6 +44,7 @@ class Outcome:
     assignment: Assignment | None = None
     repeated: bool = False
     error: GridError | None = None
+    stored: events.NewEvent | None = None
 
 
 def accept(
@@ -75,34 +65,26 @@ def accept(
     admission = events.admit(connection, hold=not rehearse)
     moment = Moment(admission.received_at, admission.received_at)
     state = live.state(connection, moment, newest=admission.newest)
-    assignments = [assign(state, submission.report, policy or Policy()) for submission in submissions]
+    decisions = [decide(state, Place.of_report(one.report), policy or Policy()) for one in submissions]
     fresh = [
-        _new_event(submission, assignment, state, admission, actor)
-        for submission, assignment in zip(submissions, assignments, strict=True)
+        _new_event(submission, decision, state, admission, actor)
+        for submission, decision in zip(submissions, decisions, strict=True)
     ]
     if rehearse:
         claims = keys.rehearse_keys(connection, fresh)
     else:
         claims = keys.claim_keys(connection, fresh)
-        events.ensure_month(connection, admission.received_at)
-        events.store_events(connection, [event for i, event in enumerate(fresh) if i not in claims])
-    return [_outcome(event, assignments[i], claims.get(i)) for i, event in enumerate(fresh)]
-
-
-def assign(state: State, report: Report, policy: Policy) -> Assignment:
-    """Whose the report's place is; a report with an address alone waits in the queue until somebody says."""
-    if report.lon is None or report.lat is None:
-        nowhere = state.index.one(float("nan"), float("nan"))
-        return replace(nowhere, reason="address-only")
-    return state.index.one(
-        report.lon, report.lat, tolerance_m=policy.tolerance_m, candidates_within_m=policy.within_m(report.accuracy_m)
-    )
+        new = [event for i, event in enumerate(fresh) if i not in claims]
+        if new:
+            events.ensure_month(connection, admission)
+            events.store_events(connection, new)
+    return [_outcome(event, decisions[i].assignment, claims.get(i)) for i, event in enumerate(fresh)]
 
 
 def _new_event(
-    submission: Submission, assignment: Assignment, state: State, admission: events.Admission, actor: str
+    submission: Submission, decision: Decision, state: State, admission: events.Admission, actor: str
 ) -> events.NewEvent:
-    report = submission.report
+    report, assignment = submission.report, decision.assignment
     reported_at = report.reported_at or admission.received_at
     winner = state.boundaries.by_code[assignment.grid].uid if assignment.grid is not None else None
     return events.NewEvent(
@@ -131,6 +113,7 @@ def _new_event(
         generation=assignment.generation,
         actor=actor,
         answer=assignment.as_json(),
+        grounds=decision.grounds,
         kernel=KERNEL,
         body_hash=report.body_hash,
         keys=submission.keys,
@@ -139,7 +122,7 @@ def _new_event(
 
 def _outcome(event: events.NewEvent, assignment: Assignment, claim: keys.Claim | None) -> Outcome:
     if claim is None:
-        return Outcome(event.id, assignment)
+        return Outcome(event.id, assignment, stored=event)
     if claim.same_body:
         return Outcome(claim.event, repeated=True)
     name = "its Idempotency-Key or its external_id"

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from data.batch import RowPlan, rejection, row_of, submissions_of
-from data.intake import Outcome, Policy, Submission, accept
+from data.decide import Policy
+from data.intake import Outcome, Submission, accept
 from data.readers import GridFile
 from data.rowchunk import Rejection, RowChunk
 from gis.findings import Finding

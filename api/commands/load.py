@@ -151,7 +151,7 @@ def events(
     """A table of reports becomes events, each with its grid. Rejected rows go to a file with number and reason."""
     from api.session import opened, terminal_caller
     from api.settings import Settings
-    from data.intake import Policy
+    from data.decide import Policy
     from data.load import load_events
     from data.rejected import RejectedWriter
     from data.tables import open_table

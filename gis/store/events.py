@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -18,10 +19,14 @@ from gis.store.ids import made_at, uuid7
 
 @dataclass(frozen=True)
 class Admission:
-    """An open intake: the instant it happened, and the newest generation, which cannot change until it commits."""
+    """An open intake: the instant it happened, and the newest generation, which cannot change until it commits.
+
+    `month_ready`: whether that instant's month can be stored into.
+    """
 
     received_at: datetime
     newest: int
+    month_ready: bool
 
 
 @dataclass
@@ -53,49 +58,68 @@ class NewEvent:
     generation: int
     actor: str
     answer: dict[str, Any]
+    grounds: dict[str, Any]
     kernel: str
     body_hash: bytes
     keys: tuple[str, ...] = ()
 
 
-ENTER = sa.text("SELECT pg_advisory_xact_lock_shared(:key)")
-#: A statement of its own: its snapshot must be taken after the lock was.
-ADMIT = sa.text("SELECT clock_timestamp() AS received_at, (SELECT coalesce(max(number), 0) FROM generation) AS newest")
+#: A statement of its own: its snapshot must be taken after the lock was. (Sent in one message, they still are two.)
+ENTER = f"SELECT pg_advisory_xact_lock_shared({GENERATION_LOCK})"
+ADMIT = """
+    SELECT now, (SELECT coalesce(max(number), 0) FROM generation),
+           to_regclass('event_' || to_char(now AT TIME ZONE 'UTC', 'YYYY_MM')) IS NOT NULL
+    FROM (SELECT clock_timestamp() AS now OFFSET 0) AS clock
+"""
 
 
 def admit(connection: sa.Connection, *, hold: bool = True) -> Admission:
     """The instant of reception; with `hold` no generation is published from here until the transaction ends."""
+    cursor = connection.connection.cursor()
+    cursor.execute(f"{ENTER};{ADMIT}" if hold else ADMIT, prepare=False)
     if hold:
-        connection.execute(ENTER, {"key": GENERATION_LOCK})
-    row = connection.execute(ADMIT).one()
-    return Admission(row.received_at, row.newest)
+        cursor.nextset()
+    return Admission(*cursor.fetchone())
 
 
 ENSURE_MONTH = sa.text("SELECT ensure_month(:instant)")
-MONTH_EXISTS = sa.text(
-    "SELECT to_regclass('event_' || to_char(CAST(:instant AS timestamptz) AT TIME ZONE 'UTC', 'YYYY_MM')) IS NOT NULL"
+
+
+def ensure_month(connection: sa.Connection, admission: Admission) -> None:
+    """The month of the admission can be stored into afterwards."""
+    if not admission.month_ready:
+        connection.execute(ENSURE_MONTH, {"instant": admission.received_at})
+
+
+EVENT_ROW = (
+    "event (id, received_at, reported_at, occurred_at, channel, external_id, category, category_scheme, text, address, "
+    "reporter, accuracy_m, raw, crs, converter, geom, status, closed_at, grid, method, reason, generation, actor)"
 )
-
-
-def ensure_month(connection: sa.Connection, instant: datetime) -> None:
-    """The month of `instant` can be stored into afterwards."""
-    if not connection.execute(MONTH_EXISTS, {"instant": instant}).scalar_one():
-        connection.execute(ENSURE_MONTH, {"instant": instant})
-
-
-COPY_EVENTS = (
-    "COPY event (id, received_at, reported_at, occurred_at, channel, external_id, category, category_scheme, text, address, "
-    "reporter, accuracy_m, raw, crs, converter, geom, status, closed_at, grid, method, reason, generation, actor) FROM STDIN"
+RECEIPT_ROW = (
+    "assignment (id, event, received_at, made_at, cause, at, known_at, generation, kernel, converter, grid, method, reason, "
+    "lon, lat, answer, grounds, actor)"
 )
-COPY_RECEIPTS = (
-    "COPY assignment (id, event, received_at, made_at, cause, at, known_at, generation, kernel, converter, grid, method, reason, "
-    "lon, lat, answer, actor) FROM STDIN"
+COPY_EVENTS = f"COPY {EVENT_ROW} FROM STDIN"
+COPY_RECEIPTS = f"COPY {RECEIPT_ROW} FROM STDIN"
+
+
+def _places(row: str) -> str:
+    return ", ".join(["%s"] * (row.count(",") + 1))
+
+
+#: One event and its receipt in one message; the driver prepares it after its fifth use.
+INSERT_ONE = (
+    f"WITH stored AS (INSERT INTO {EVENT_ROW} VALUES ({_places(EVENT_ROW)})) "  # noqa: S608 - constants
+    f"INSERT INTO {RECEIPT_ROW} VALUES ({_places(RECEIPT_ROW)})"
 )
 
 
 def store_events(connection: sa.Connection, events: Sequence[NewEvent], cause: str = "received") -> None:
-    """The events and their first receipts are in the caller's transaction; COPY, for one as for many."""
+    """The events and their first receipts are in the caller's transaction; one by INSERT, many by COPY."""
     cursor = connection.connection.cursor()
+    if len(events) == 1:
+        cursor.execute(INSERT_ONE, (*_event_row(events[0]), *_receipt_row(events[0], cause)))
+        return
     with cursor.copy(COPY_EVENTS) as copy:
         for event in events:
             copy.write_row(_event_row(event))
@@ -118,9 +142,21 @@ def _receipt_row(event: NewEvent, cause: str) -> tuple[Any, ...]:
     return (
         uuid7(event.received_at), event.id, event.received_at, event.received_at, cause, event.received_at, event.received_at,
         event.generation, event.kernel, event.converter, event.grid, event.method, event.reason, event.lon, event.lat,
-        as_json(event.answer), event.actor,
+        as_json(event.answer), as_json(event.grounds), event.actor,
     )  # fmt: skip
 
+
+def as_read(event: NewEvent, cause: str = "received") -> dict[str, Any]:
+    """The row that `read_event` gives for an event that was just stored, without asking."""
+    kept = {name: getattr(event, name) for name in READ_FIELDS}
+    return kept | {"raw": json.loads(as_json(event.raw)), "status_reason": None, "cause": cause}
+
+
+#: What an event keeps as it was given.
+READ_FIELDS = (
+    "id", "received_at", "reported_at", "occurred_at", "channel", "external_id", "category", "category_scheme", "text",
+    "address", "reporter", "accuracy_m", "crs", "status", "closed_at", "method", "reason", "generation", "lon", "lat", "answer",
+)  # fmt: skip
 
 EVENT_COLUMNS = """
     SELECT e.id, e.received_at, e.reported_at, e.occurred_at, e.channel, e.external_id, e.category, e.category_scheme, e.text,
@@ -226,7 +262,7 @@ def mapped_events(connection: sa.Connection, wanted: EventFilter) -> Sequence[An
 
 
 RECEIPTS = sa.text("""
-    SELECT id, made_at, cause, at, known_at, generation, kernel, converter, method, reason, lon, lat, answer, actor
+    SELECT id, made_at, cause, at, known_at, generation, kernel, converter, method, reason, lon, lat, answer, grounds, actor
     FROM assignment WHERE event = :id AND received_at >= :from AND received_at < :until ORDER BY id
 """)
 

@@ -225,6 +225,7 @@ assignment = sa.Table(
     sa.Column("lon", sa.Double),
     sa.Column("lat", sa.Double),
     sa.Column("answer", JSONB, nullable=False),
+    sa.Column("grounds", JSONB, nullable=False),
     sa.Column("actor", sa.Text, nullable=False),
     sa.ForeignKeyConstraint(["event", "received_at"], ["event.id", "event.received_at"]),
     sa.Index("assignment_event", "event", "id"),

@@ -244,6 +244,7 @@ CREATE TABLE assignment (
     lon double precision,
     lat double precision,
     answer jsonb NOT NULL,
+    grounds jsonb NOT NULL, -- the place as given and the policy: what is needed to decide the same again
     actor text NOT NULL,
     PRIMARY KEY (id, received_at),
     FOREIGN KEY (event, received_at) REFERENCES event (id, received_at),

@@ -166,7 +166,7 @@ def test_an_event_is_whole(month: sa.Connection, changed: dict[str, Any], constr
 
 RECEIPT = (
     "INSERT INTO assignment (id, event, received_at, made_at, cause, at, known_at, generation, kernel, converter, method, reason, "
-    "answer, actor) VALUES (:id, :event, :now, :now, :cause, :now, :now, 1, 'k', 'c', 'none', :reason, '{}', 'x')"
+    "answer, grounds, actor) VALUES (:id, :event, :now, :now, :cause, :now, :now, 1, 'k', 'c', 'none', :reason, '{}', '{}', 'x')"
 )
 
 
