@@ -10,7 +10,11 @@ from starlette.responses import Response
 
 from api.deps import AtMoment, BBox, Connection, LiveBoundaries, SettingsInForce, Viewer, interval, known_parameters
 from data.mapview import MapWish, grids_view
+from gis.errors import ParameterInvalid
 from gis.store.events import EventFilter
+
+#: 64 MB while it is drawn.
+MOST_PIXELS = 16_000_000
 
 router = APIRouter(prefix="/maps", tags=["maps"], dependencies=[Depends(known_parameters)])
 
@@ -36,6 +40,8 @@ def grids_map(
     """The grids in force at a moment, by layer, with reports counted by grid; as a page or a PNG."""
     from maps.grids import render_html, render_png
 
+    if f == "png" and width * height > MOST_PIXELS:
+        raise ParameterInvalid(f"a picture has at most {MOST_PIXELS:,} pixels, not {width} x {height}", place="width")
     begin, end = interval(when)
     wanted = EventFilter(bbox, begin, end, layer=layer, category=category, channel=channel, status=status)
     wish = MapWish(wanted, ZoneInfo(given.timezone), layer, lang or given.language, notes=who.may("member"))
