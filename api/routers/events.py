@@ -27,7 +27,7 @@ from api.settings import Caller
 from data.intake import Submission, accept
 from data.report import clean
 from gis.errors import BatchRefused, EventUnknown
-from gis.store.events import EventFilter, list_events, read_event, receipts
+from gis.store.events import EventFilter, as_read, list_events, read_event, receipts
 
 router = APIRouter(prefix="/v1/events", tags=["events"], dependencies=[Depends(known_parameters)])
 
@@ -49,7 +49,7 @@ def report(
     (outcome,) = accept(connection, boundaries, [submission], actor=who.actor, policy=policy)
     if outcome.error is not None or outcome.event is None:
         raise outcome.error or EventUnknown("the report was not stored")
-    row = read_event(connection, outcome.event)
+    row = as_read(outcome.stored) if outcome.stored else read_event(connection, outcome.event)
     status = 200 if outcome.repeated else 201
     return Json(event_json(row, who), status, {"Location": f"/v1/events/{outcome.event}"})
 

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import re
+import select
+import time
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import sqlalchemy as sa
 
 from gis.errors import PostgisMissing
@@ -17,6 +20,9 @@ Engine = sa.Engine
 
 SCHEMA = "gridbeat"
 MIGRATIONS = Path(__file__).resolve().parents[2] / "migrations"
+
+#: A connection unused for so long is asked before it is trusted.
+LONG_REST_S = 30.0
 
 #: What stands in no metadata: months of `event` and `assignment` (made at run time), PostGIS's and Alembic's own tables.
 FOREIGN = re.compile(r"^((event|assignment)_\d{4}_\d{2}|spatial_ref_sys|alembic_version)$")
@@ -34,11 +40,10 @@ def create_engine(url: str, *, pool_size: int = 10, application: str = "gridbeat
     A connection that died with the server is noticed at checkout and replaced. Statements are prepared by the driver
     after their fifth use. `pool_size` connections are kept, as many again may be opened in a rush.
     """
-    return sa.create_engine(
+    engine = sa.create_engine(
         driver_url(url),
         pool_size=pool_size,
         max_overflow=pool_size,
-        pool_pre_ping=True,
         pool_timeout=10,
         connect_args={
             "options": f"-csearch_path={SCHEMA},public -ctimezone=UTC -cjit=off",
@@ -46,6 +51,31 @@ def create_engine(url: str, *, pool_size: int = 10, application: str = "gridbeat
             "connect_timeout": 5,
         },
     )
+    sa.event.listen(engine, "checkin", _note_use)
+    sa.event.listen(engine, "checkout", _refuse_dead)
+    return engine
+
+
+def _note_use(_: Any, record: Any) -> None:
+    record.info["used"] = time.monotonic()
+
+
+def _refuse_dead(raw: Any, record: Any, _: Any) -> None:
+    """A connection whose server is gone is replaced, and all others with it.
+
+    An idle connection has nothing to say: bytes that wait on its socket are the server's farewell or the end of the line.
+    Looking costs nothing; after a long rest, when a firewall may have forgotten the connection, the server is asked.
+    """
+    waiting = select.poll()
+    waiting.register(raw.pgconn.socket, select.POLLIN)
+    if waiting.poll(0):
+        raise sa.exc.InvalidatePoolError
+    if time.monotonic() - record.info.get("used", time.monotonic()) > LONG_REST_S:
+        try:
+            raw.execute("")
+            raw.rollback()
+        except psycopg.Error as error:
+            raise sa.exc.InvalidatePoolError from error
 
 
 def is_ours(thing: Any, name: str | None, kind: str, reflected: bool, compare_to: Any) -> bool:  # noqa: ARG001 - Alembic's signature

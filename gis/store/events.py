@@ -75,7 +75,7 @@ ADMIT = """
 
 def admit(connection: sa.Connection, *, hold: bool = True) -> Admission:
     """The instant of reception; with `hold` no generation is published from here until the transaction ends."""
-    cursor = connection.connection.cursor()
+    cursor: Any = connection.connection.cursor()
     cursor.execute(f"{ENTER};{ADMIT}" if hold else ADMIT, prepare=False)
     if hold:
         cursor.nextset()
@@ -116,7 +116,7 @@ INSERT_ONE = (
 
 def store_events(connection: sa.Connection, events: Sequence[NewEvent], cause: str = "received") -> None:
     """The events and their first receipts are in the caller's transaction; one by INSERT, many by COPY."""
-    cursor = connection.connection.cursor()
+    cursor: Any = connection.connection.cursor()
     if len(events) == 1:
         cursor.execute(INSERT_ONE, (*_event_row(events[0]), *_receipt_row(events[0], cause)))
         return
@@ -170,7 +170,7 @@ EVENT_COLUMNS = """
 ONE_EVENT = sa.text(EVENT_COLUMNS + "WHERE e.id = :id AND e.received_at >= :from AND e.received_at < :until")
 
 
-def _when(event: UUID) -> dict[str, datetime]:
+def when(event: UUID) -> dict[str, datetime]:
     """The millisecond an id was made in: leads to the month without asking all."""
     instant = made_at(event)
     return {"from": instant, "until": instant + timedelta(milliseconds=1)}
@@ -179,7 +179,7 @@ def _when(event: UUID) -> dict[str, datetime]:
 def read_event(connection: sa.Connection, event: UUID) -> dict[str, Any]:
     """One event with its newest assignment; EventUnknown when there is none."""
     try:
-        row = connection.execute(ONE_EVENT, {"id": event, **_when(event)}).first()
+        row = connection.execute(ONE_EVENT, {"id": event, **when(event)}).first()
     except OverflowError:  # an id whose timestamp is beyond the calendar
         row = None
     if row is None:
@@ -270,7 +270,7 @@ RECEIPTS = sa.text("""
 def receipts(connection: sa.Connection, event: UUID) -> list[dict[str, Any]]:
     """All receipts of an event, oldest first; EventUnknown when there is no such event."""
     read_event(connection, event)
-    return [dict(row._mapping) for row in connection.execute(RECEIPTS, {"id": event, **_when(event)})]
+    return [dict(row._mapping) for row in connection.execute(RECEIPTS, {"id": event, **when(event)})]
 
 
 def count_by_grid(connection: sa.Connection) -> dict[str | None, int]:

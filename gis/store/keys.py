@@ -27,8 +27,8 @@ class Claim:
 
 CLAIM = """
     INSERT INTO {table} (channel, key, event, received_at, body_hash)
-    SELECT * FROM unnest(CAST(:channels AS text[]), CAST(:keys AS text[]), CAST(:events AS uuid[]),
-                         CAST(:times AS timestamptz[]), CAST(:hashes AS bytea[]))
+    SELECT * FROM unnest(CAST(%s AS text[]), CAST(%s AS text[]), CAST(%s AS uuid[]), CAST(%s AS timestamptz[]),
+                         CAST(%s AS bytea[]))
     ON CONFLICT DO NOTHING RETURNING channel, key
 """
 HELD = """
@@ -86,14 +86,17 @@ def _insert(
     if not first:
         return {}
     names = sorted(first)
-    values = {
-        "channels": [channel for channel, _ in names],
-        "keys": [key for _, key in names],
-        "events": [events[first[name]].id for name in names],
-        "times": [events[first[name]].received_at for name in names],
-        "hashes": [events[first[name]].body_hash for name in names],
-    }
-    ours = {(row.channel, row.key) for row in connection.execute(sa.text(CLAIM.format(table=table)), values)}
+    holders = [events[first[name]] for name in names]
+    values = (
+        [channel for channel, _ in names],
+        [key for _, key in names],
+        [event.id for event in holders],
+        [event.received_at for event in holders],
+        [event.body_hash for event in holders],
+    )
+    cursor: Any = connection.connection.cursor()
+    cursor.execute(CLAIM.format(table=table), values)
+    ours = set(cursor.fetchall())
     return _look_up(connection, table, [name for name in names if name not in ours])
 
 
