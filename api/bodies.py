@@ -60,3 +60,42 @@ BATCH: Final = _body(
     }
 )
 POINTS: Final = _body({"application/json": _POINTS, "text/csv": _TEXT, "application/vnd.apache.arrow.stream": _BYTES})
+
+_REASON: Final = {
+    "type": "string",
+    "maxLength": 2000,
+    "description": "why, in words; kept in the receipt and the audit",
+}
+_GRID: Final = {"type": "string", "description": "code of a grid in force"}
+
+CHANGE: Final = _body(
+    {
+        "application/json": {
+            "type": "object",
+            "properties": _PLACE | {"status": {"type": "string", "enum": ["open", "closed"]}, "reason": _REASON},
+            "example": {"status": "closed", "reason": "路灯已修复"},
+        }
+    }
+)
+OVERRIDE: Final = _body(
+    {
+        "application/json": {
+            "type": "object",
+            "required": ["grid", "reason"],
+            "properties": {"grid": _GRID, "reason": _REASON},
+        }
+    }
+)
+RESOLVE: Final = _body(
+    {
+        "application/json": {
+            "type": "object",
+            "required": ["events", "grid", "reason"],
+            "properties": {
+                "events": {"type": "array", "items": {"type": "string", "format": "uuid"}},
+                "grid": _GRID,
+                "reason": _REASON,
+            },
+        }
+    }
+)

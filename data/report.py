@@ -85,9 +85,7 @@ def clean(raw: Mapping[str, Any], now: datetime, *, zone: tzinfo | None = None) 
         raise FieldMissing("a report needs its channel, such as hotline or member", place="channel")
     times = {name: _time(raw, name, now, zone) for name in ("occurred_at", "reported_at", "closed_at")}
     datum = parse_datum(_text(raw, "crs", 64) or "wgs84")
-    x, y = _number(raw, "lon"), _number(raw, "lat")
-    if (x is None) != (y is None):
-        raise FieldMissing("lon and lat come together", place="lat" if y is None else "lon")
+    x, y = _pair(raw)
     if x is None and not texts["address"]:
         raise FieldMissing("a report needs a place: lon and lat, or an address", place="lon")
     lon, lat = one_to_storage(x, y, datum) if x is not None and y is not None else (None, None)
@@ -107,6 +105,23 @@ def clean(raw: Mapping[str, Any], now: datetime, *, zone: tzinfo | None = None) 
         status=_status(raw, times["closed_at"]),
         **texts,
     )
+
+
+def place_of(raw: Mapping[str, Any]) -> tuple[float, float, Datum, float | None]:
+    """lon, lat as given, their datum and the accuracy in metres; raises as `clean` does, also without a position."""
+    datum = parse_datum(_text(raw, "crs", 64) or "wgs84")
+    x, y = _pair(raw)
+    if x is None or y is None:
+        raise FieldMissing("lon and lat are needed", place="lon")
+    one_to_storage(x, y, datum)  # refuses what lies nowhere
+    return x, y, datum, accuracy(raw.get("accuracy_m"))
+
+
+def _pair(raw: Mapping[str, Any]) -> tuple[float | None, float | None]:
+    x, y = _number(raw, "lon"), _number(raw, "lat")
+    if (x is None) != (y is None):
+        raise FieldMissing("lon and lat come together", place="lat" if y is None else "lon")
+    return x, y
 
 
 def _text(raw: Mapping[str, Any], name: str, longest: int) -> str | None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 import select
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +28,13 @@ LONG_REST_S = 30.0
 
 #: What stands in no metadata: months of `event` and `assignment` (made at run time), PostGIS's and Alembic's own tables.
 FOREIGN = re.compile(r"^((event|assignment)_\d{4}_\d{2}|spatial_ref_sys|alembic_version)$")
+
+
+@contextmanager
+def savepoint(connection: sa.Connection) -> Iterator[None]:
+    """What happens within is undone alone when it is refused."""
+    with connection.begin_nested():
+        yield
 
 
 def driver_url(url: str) -> sa.URL:

@@ -229,6 +229,7 @@ assignment = sa.Table(
     sa.Column("actor", sa.Text, nullable=False),
     sa.ForeignKeyConstraint(["event", "received_at"], ["event.id", "event.received_at"]),
     sa.Index("assignment_event", "event", "id"),
+    sa.Index("assignment_made", "made_at", "id"),
     postgresql_partition_by="RANGE (received_at)",
 )
 

@@ -251,6 +251,7 @@ CREATE TABLE assignment (
     CONSTRAINT assignment_without_grid_says_why CHECK (grid IS NOT NULL OR reason IS NOT NULL)
 ) PARTITION BY RANGE (received_at);
 CREATE INDEX assignment_event ON assignment (event, id);
+CREATE INDEX assignment_made ON assignment (made_at, id);
 CREATE TRIGGER assignment_is_append_only BEFORE UPDATE OR DELETE ON assignment FOR EACH ROW EXECUTE FUNCTION refuse_change();
 
 CREATE TABLE audit (
