@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from gis.errors import EventUnknown
 from gis.store.audit import as_json
 from gis.store.generations import GENERATION_LOCK
-from gis.store.ids import made_at, uuid7
+from gis.store.ids import EPOCH, made_at, uuid7
 
 
 @dataclass(frozen=True)
@@ -171,17 +171,17 @@ ONE_EVENT = sa.text(EVENT_COLUMNS + "WHERE e.id = :id AND e.received_at >= :from
 
 
 def when(event: UUID) -> dict[str, datetime]:
-    """The millisecond an id was made in: leads to the month without asking all."""
-    instant = made_at(event)
-    return {"from": instant, "until": instant + timedelta(milliseconds=1)}
+    """The millisecond an id was made in: leads to the month without asking all. Empty for an id beyond the calendar."""
+    try:
+        instant = made_at(event)
+        return {"from": instant, "until": instant + timedelta(milliseconds=1)}
+    except OverflowError:  # no id of ours
+        return {"from": EPOCH, "until": EPOCH}
 
 
 def read_event(connection: sa.Connection, event: UUID) -> dict[str, Any]:
     """One event with its newest assignment; EventUnknown when there is none."""
-    try:
-        row = connection.execute(ONE_EVENT, {"id": event, **when(event)}).first()
-    except OverflowError:  # an id whose timestamp is beyond the calendar
-        row = None
+    row = connection.execute(ONE_EVENT, {"id": event, **when(event)}).first()
     if row is None:
         raise EventUnknown(f"no event has the id {event}", place=str(event))
     return dict(row._mapping)
