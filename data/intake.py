@@ -62,6 +62,10 @@ def accept(
     A key that is known answers with its event (same body) or KeyReused (another body). With `rehearse` nothing is stored
     or locked, and the outcomes are those that storing would have had.
     """
+    if (
+        not connection.in_transaction()
+    ):  # what goes past SQLAlchemy's own calls begins none, and its commit would do nothing
+        connection.begin()
     admission = events.admit(connection, hold=not rehearse)
     moment = Moment(admission.received_at, admission.received_at)
     state = live.state(connection, moment, newest=admission.newest)

@@ -79,15 +79,15 @@ def load_events(
     loaded = EventsLoaded()
     with engine.connect() as connection:
         if not commit:
-            open_rehearsal(connection)
-            connection.commit()
+            with connection.begin():
+                open_rehearsal(connection)
         for chunk in chunks:
             rows, refused = submissions_of(chunk, plan, datetime.now(UTC))
             loaded.rows += len(chunk.numbers) + len(chunk.rejected)
             for part in _parts(rows, CHUNK):
                 submissions = [submission for _, submission in part]
-                outcomes = accept(connection, live, submissions, actor=actor, policy=policy, rehearse=not commit)
-                connection.commit()
+                with connection.begin():
+                    outcomes = accept(connection, live, submissions, actor=actor, policy=policy, rehearse=not commit)
                 loaded.add(outcomes)
                 refused += [
                     rejection(number, outcome.error, row_of(chunk, number))
