@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import hmac
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 
@@ -38,16 +39,26 @@ async def settings(request: Request) -> Settings:
     return settings_of(request)
 
 
-async def live(request: Request) -> Live:
+def live_of(request: Request) -> Live:
     """The process's boundaries."""
     found: Live = request.app.state.live
     return found
 
 
-async def policy(request: Request) -> Policy:
+async def live(request: Request) -> Live:
+    """`live_of` as a dependency."""
+    return live_of(request)
+
+
+def policy_of(request: Request) -> Policy:
     """How places near a border or outside are answered here."""
     given = settings_of(request)
     return Policy(given.nearest_tolerance_m, given.candidates_within_m)
+
+
+async def policy(request: Request) -> Policy:
+    """`policy_of` as a dependency."""
+    return policy_of(request)
 
 
 async def _turn(request: Request) -> AsyncIterator[None]:
@@ -67,9 +78,18 @@ async def _turn(request: Request) -> AsyncIterator[None]:
         turns.release()
 
 
-def _connection(request: Request, _: Annotated[None, Depends(_turn, scope="function")]) -> Iterator[engine.Connection]:
+Turn = Annotated[None, Depends(_turn, scope="function")]
+
+
+def transaction(request: Request) -> AbstractContextManager[engine.Connection]:
+    """A transaction that is committed at the block's end, rolled back on any error. Its caller has taken a `Turn`."""
+    opened: AbstractContextManager[engine.Connection] = request.app.state.engine.begin()
+    return opened
+
+
+def _connection(request: Request, _: Turn) -> Iterator[engine.Connection]:
     """One transaction: committed before the answer is sent, rolled back on any error."""
-    with request.app.state.engine.begin() as connection:
+    with transaction(request) as connection:
         yield connection
 
 

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Header, Query, Request
+from starlette.concurrency import run_in_threadpool
 
 from api import bodies, bulk
 from api.answers import GeoJson, Json, collection, event_cursor, event_json, feature, point, to_cursor
@@ -19,9 +20,13 @@ from api.deps import (
     LiveBoundaries,
     Member,
     PolicyInForce,
+    Turn,
     Viewer,
     interval,
     known_parameters,
+    live_of,
+    policy_of,
+    transaction,
 )
 from api.settings import Caller
 from data.intake import Submission, accept
@@ -36,20 +41,19 @@ Key = Annotated[str | None, Header(max_length=256, description="the same key and
 
 
 @router.post("", status_code=201, summary="One report", openapi_extra=bodies.REPORT)
-def report(
-    who: Member,
-    body: JsonObject,
-    connection: Connection,
-    boundaries: LiveBoundaries,
-    policy: PolicyInForce,
-    idempotency_key: Key = None,
-) -> Json:
+async def report(request: Request, who: Member, body: JsonObject, _: Turn, idempotency_key: Key = None) -> Json:
     """201 with the event and its assignment; 200 with the same event when key and body were sent before; 409 for another body."""
-    submission = Submission(clean(body, datetime.now(UTC)), idempotency_key)
-    (outcome,) = accept(connection, boundaries, [submission], actor=who.actor, policy=policy)
-    if outcome.error is not None or outcome.event is None:
-        raise outcome.error or EventUnknown("the report was not stored")
-    row = as_read(outcome.stored) if outcome.stored else read_event(connection, outcome.event)
+    return await run_in_threadpool(_store, request, who, body, idempotency_key)
+
+
+def _store(request: Request, who: Caller, body: dict[str, Any], key: str | None) -> Json:
+    """The answer to one report, given after the commit: the whole of it in one thread, which halves its cost."""
+    submission = Submission(clean(body, datetime.now(UTC)), key)
+    with transaction(request) as connection:
+        (outcome,) = accept(connection, live_of(request), [submission], actor=who.actor, policy=policy_of(request))
+        if outcome.error is not None or outcome.event is None:
+            raise outcome.error or EventUnknown("the report was not stored")
+        row = as_read(outcome.stored) if outcome.stored else read_event(connection, outcome.event)
     status = 200 if outcome.repeated else 201
     return Json(event_json(row, who), status, {"Location": f"/v1/events/{outcome.event}"})
 
