@@ -126,6 +126,20 @@ def read_grids(
     )
 
 
+def read_shapes(
+    path: Path, *, layer_name: str | None = None, crs: str | Datum | None = None
+) -> tuple[Any, Geometries, Datum, list[str]]:
+    """All columns of a file of shapes as a frame, its shapes of any type in WGS 84 (None for none), the datum used, and notes.
+
+    For files that are no grids and need no codes. Raises what `read_grids` raises of files and coordinates.
+    """
+    wanted = parse_datum(crs) if isinstance(crs, str) else crs
+    read = _read(path, layer_name)
+    chosen = choose(read.tag, wanted, place=path.name, default=read.default)
+    shapes, notes = _shapes(read.frame, chosen)
+    return read.frame, shapes, chosen.datum, [*chosen.notes, *read.notes, *notes]
+
+
 def _columns_note(frame: Any, code: str | None, name: str | None, parent: str | None) -> str:
     used = [f"{column} as {role}" for role, column in (("code", code), ("name", name), ("parent", parent)) if column]
     if code is None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 from geoalchemy2 import Geometry
-from sqlalchemy.dialects.postgresql import BYTEA, JSONB, TSTZRANGE, UUID
+from sqlalchemy.dialects.postgresql import ARRAY, BYTEA, JSONB, TSTZRANGE, UUID
 
 metadata = sa.MetaData()
 
@@ -244,4 +244,31 @@ audit = sa.Table(
     sa.Column("subject", sa.Text, nullable=False),
     sa.Column("detail", JSONB, nullable=False, server_default=sa.text("'{}'")),
     sa.Index("audit_subject", "subject", "id"),
+)
+
+gazetteer_source = sa.Table(
+    "gazetteer_source",
+    metadata,
+    sa.Column("source", sa.Text, primary_key=True),
+    sa.Column("version", sa.Integer, nullable=False, unique=True),
+    sa.Column("loaded_at", Instant, nullable=False),
+    sa.Column("actor", sa.Text, nullable=False),
+    sa.Column("entries", sa.Integer, nullable=False),
+)
+
+gazetteer_entry = sa.Table(
+    "gazetteer_entry",
+    metadata,
+    sa.Column("id", sa.BigInteger, sa.Identity(always=True), primary_key=True),
+    sa.Column("source", sa.Text, sa.ForeignKey("gazetteer_source.source"), nullable=False),
+    sa.Column("external_id", sa.Text),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("admin", ARRAY(sa.Text), nullable=False),
+    sa.Column("aliases", ARRAY(sa.Text), nullable=False),
+    sa.Column("address", sa.Text, nullable=False),
+    sa.Column("radius_m", sa.Double),
+    sa.Column("geom", Geometry("GEOMETRY", srid=4326, spatial_index=False), nullable=False),
+    sa.Index("gazetteer_entry_source", "source"),
+    sa.Index("gazetteer_entry_geom", "geom", postgresql_using="gist"),
 )
