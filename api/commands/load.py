@@ -37,8 +37,10 @@ Rejected = Annotated[Path | None, typer.Option("--rejected", metavar="OUT.csv", 
 
 def register(app: typer.Typer) -> None:
     """Afterwards `app` has the group `load`."""
+    from api.commands.loadgazetteer import gazetteer
+
     group = typer.Typer(no_args_is_help=True, help="Load files into the store; a dry run unless --commit.")
-    for command in (grids, events, households):
+    for command in (grids, events, households, gazetteer):
         group.command()(command)
     app.add_typer(group, name="load")
 
@@ -159,12 +161,16 @@ def events(
 
     settings = Settings()
     table = open_table(file, encoding=encoding, chunk_rows=5_000)
-    plan = _plan(file, table, _mapping(map_, lon, lat), _pairs(set_, "--set"), crs, tz or settings.timezone)
+    plan = _plan(file, table, column_mapping(map_, lon, lat), field_pairs(set_, "--set"), crs, tz or settings.timezone)
     _show_plan(file, table, plan)
     target = rejected or file.with_name(f"{file.name}.rejected.csv")
     first: list[Rejection] = []
     policy = Policy(settings.nearest_tolerance_m, settings.candidates_within_m)
-    with opened(settings) as engine, RejectedWriter(target, table.columns) as writer, _progress(file.name) as advance:
+    with (
+        opened(settings) as engine,
+        RejectedWriter(target, table.columns) as writer,
+        row_progress(file.name) as advance,
+    ):
 
         def note(one: Rejection) -> None:
             writer.write([one])
@@ -197,12 +203,14 @@ def _plan(
     )  # fmt: skip
 
 
-def _mapping(pairs: list[str] | None, lon: str | None, lat: str | None) -> dict[str, str]:
-    mapped = _pairs(pairs, "--map")
+def column_mapping(pairs: list[str] | None, lon: str | None, lat: str | None) -> dict[str, str]:
+    """Field -> column, from --map, --lon and --lat."""
+    mapped = field_pairs(pairs, "--map")
     return mapped | {name: column for name, column in (("lon", lon), ("lat", lat)) if column is not None}
 
 
-def _pairs(given: list[str] | None, option: str) -> dict[str, str]:
+def field_pairs(given: list[str] | None, option: str) -> dict[str, str]:
+    """Field -> value of `field=value` options; ParameterInvalid for one written otherwise."""
     pairs: dict[str, str] = {}
     for pair in given or []:
         name, equals, value = pair.partition("=")
@@ -213,7 +221,7 @@ def _pairs(given: list[str] | None, option: str) -> dict[str, str]:
 
 
 @contextmanager
-def _progress(title: str) -> Iterator[Any]:
+def row_progress(title: str) -> Iterator[Any]:
     """A line on stderr that counts rows; gone when done, silent when stderr is no terminal."""
     from rich.console import Console
     from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
@@ -274,9 +282,13 @@ def households(
     from data.tables import open_table
 
     table = open_table(file, encoding=encoding)
-    plan = plan_households(table, _mapping(map_, lon, lat), datum_of_table(table, crs, place=file.name))
+    plan = plan_households(table, column_mapping(map_, lon, lat), datum_of_table(table, crs, place=file.name))
     target = rejected or file.with_name(f"{file.name}.rejected.csv")
-    with opened(Settings()) as engine, RejectedWriter(target, table.columns) as writer, _progress(file.name) as advance:
+    with (
+        opened(Settings()) as engine,
+        RejectedWriter(target, table.columns) as writer,
+        row_progress(file.name) as advance,
+    ):
         loaded = load_households(
             engine, table.chunks, plan, commit=commit, on_rejected=writer.write, on_progress=advance
         )
