@@ -15,7 +15,7 @@ from starlette.staticfiles import StaticFiles
 
 from api import errors
 from api.docs_page import docs_html
-from api.routers import events, grids, locate, maps, operations, settling
+from api.routers import events, grids, locate, maps, operations, policy, settling
 from api.settings import Settings
 from gis.errors import GridError, ParameterInvalid
 from gis.store.engine import create_engine
@@ -52,7 +52,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.turns = asyncio.Semaphore(given.pool_size)
     app.state.live = Live(given.states_kept)
     errors.install(app)
-    for module in (locate, events, settling, grids, maps, operations):
+    for module in (locate, events, settling, grids, maps, operations, policy):
         app.include_router(module.router)
     app.add_api_route("/docs", _docs, include_in_schema=False)
     for prefix, folder in static_routes():

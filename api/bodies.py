@@ -99,3 +99,43 @@ RESOLVE: Final = _body(
         }
     }
 )
+
+_TEXTS: Final = {"type": "array", "items": {"type": "string"}}
+_RULE: Final = {
+    "type": "object",
+    "required": ["id", "first", "author", "reason", "until"],
+    "properties": {name: {"type": "string"} for name in ("id", "first", "backup", "author", "reason")}
+    | dict.fromkeys(("categories", "channels", "owners", "grids"), _TEXTS)
+    | {"since": _TIME, "until": _TIME | {"type": ["string", "null"]}}
+    | {"hours": {"type": "object", "example": {"from": "22:00", "to": "06:00", "days": [1, 2, 3, 4, 5, 6, 7]}}},
+}
+_IN_DOUBT: Final = {
+    "type": "object",
+    "required": ["policy"],
+    "properties": {
+        "policy": {"type": "string", "enum": ["auto", "joint", "ask"]},
+        "threshold": {"type": "number", "default": 0.8},
+        "tell": {"type": "number", "default": 0.1},
+        "categories": _TEXTS,
+        "channels": _TEXTS,
+    },
+}
+POLICY: Final = _body(
+    {
+        "application/json": {
+            "type": "object",
+            "required": ["policy", "reason"],
+            "properties": {
+                "policy": {
+                    "type": "object",
+                    "properties": {
+                        "timezone": {"type": "string", "default": "Asia/Shanghai"},
+                        "rules": {"type": "array", "items": _RULE},
+                        "doubt": {"type": "array", "items": _IN_DOUBT},
+                    },
+                },
+                "reason": _REASON,
+            },
+        }
+    }
+)

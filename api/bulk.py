@@ -13,7 +13,7 @@ from starlette.responses import Response
 
 from api.answers import Json
 from data.batch import plan_table, rejection, submissions_of
-from data.decide import Policy
+from data.decide import Policy, locate_by_rules
 from data.intake import Outcome, accept
 from data.locating import ADDED, Locator, kept_name
 from data.rowchunk import Rejection, RowChunk, Table
@@ -21,7 +21,9 @@ from data.tableencoding import CODECS
 from data.tables import find_place, open_table
 from gis.crs import Datum, problems, to_storage
 from gis.errors import BodyUnreadable, ParameterInvalid
-from gis.locate import GridIndex
+from gis.jurisdiction import Facts
+from gis.locate import Located
+from gis.nearby import Floats
 from gis.store.engine import Connection
 from gis.store.live import Live, State
 
@@ -43,13 +45,15 @@ class Question:
 
     state: State
     datum: Datum
-    tolerance_m: float
+    policy: Policy
+    facts: Facts
     layer: str | None = None
 
-    @property
-    def index(self) -> GridIndex:
-        """The index that answers."""
-        return self.state.index_of(self.layer)
+    def locate(self, lon: Floats, lat: Floats) -> Located:
+        """The answer for WGS 84 places: by the rules in force, or in one layer alone."""
+        if self.layer is not None:
+            return self.state.index_of(self.layer).locate(lon, lat, tolerance_m=self.policy.tolerance_m)
+        return locate_by_rules(self.state, lon, lat, self.policy, self.facts)
 
 
 def locate(kind: str, body: bytes, points: Any, question: Question) -> Response:
@@ -81,7 +85,7 @@ def _as_arrays(x: Any, y: Any, question: Question) -> dict[str, Any]:
     for row in np.flatnonzero(faults != None)[:1]:  # noqa: E711 - elementwise
         faults[row].place = f"row {row + 1}"
         raise faults[row]
-    located = question.index.locate(*to_storage(x, y, question.datum), tolerance_m=question.tolerance_m)
+    located = question.locate(*to_storage(x, y, question.datum))
     metres = [None if np.isnan(one) else round(one, 3) for one in located.distance_m.tolist()]
     return {
         "grid": located.grids(),
@@ -99,7 +103,7 @@ def _csv_answer(body: bytes, question: Question) -> Response:
     A row whose place cannot be used has no grid and the reason; one that is no row of this table refuses the call.
     """
     table = open_table(io.BytesIO(body), kind="csv")
-    locator = Locator(question.index, question.datum, find_place(table), question.tolerance_m)
+    locator = Locator(question.locate, question.datum, find_place(table))
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     for first, chunk in enumerate(table.chunks):
@@ -123,7 +127,7 @@ def _arrow_answer(body: bytes, question: Question) -> Response:
         raise BodyUnreadable(
             f"the body is no Arrow IPC stream with numeric columns lon and lat: {error}", place="body"
         ) from error
-    locator = Locator(question.index, question.datum, ("lon", "lat"), question.tolerance_m)
+    locator = Locator(question.locate, question.datum, ("lon", "lat"))
     found = locator.locate(RowChunk(list(range(1, len(table) + 1)), places)).columns
     for name in ADDED:
         kind = pa.float64() if name == "distance_to_edge_m" else pa.string()

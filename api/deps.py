@@ -134,6 +134,7 @@ def at_least(role: str) -> Callable[[Request], Awaitable[Caller]]:
 Viewer = Annotated[Caller, Depends(at_least("viewer"))]
 Member = Annotated[Caller, Depends(at_least("member"))]
 Dispatcher = Annotated[Caller, Depends(at_least("dispatcher"))]
+Supervisor = Annotated[Caller, Depends(at_least("supervisor"))]
 
 
 def _names(dependant: Dependant) -> set[str]:

@@ -26,6 +26,7 @@ STATUS: dict[type[errors.GridError], int] = {
     errors.BodyUnreadable: 400,
     errors.BodyTooLarge: 413,
     errors.Conflict: 409,
+    errors.Stale: 412,
     errors.NotFound: 404,
     errors.CodeVoided: 410,
     errors.NotAllowed: 403,

@@ -32,6 +32,7 @@ HEADINGS: dict[str, tuple[str, ...]] = {
     "address": ("address", "地址", "事发地址"),
     "external_id": ("external_id", "工单号", "事件编号", "编号"),
     "reporter": ("reporter", "上报人"),
+    "asset_owner": ("asset_owner", "权属单位"),
 }
 
 

@@ -1,31 +1,50 @@
 """Decide: whose a report is, and the grounds of it: everything that is needed to decide the same again.
 
-A decision is a function of the place as it was given, the state of the boundaries and the policy; no clock, no store. So a
-receipt that keeps its grounds can be replayed: `decide(state at its moment, Place.of(grounds), Policy.of(grounds))`.
+A decision is a function of the question as it was put, the state of the boundaries and the policy; no clock, no store. So a
+receipt that keeps its grounds can be replayed: the same question, the state at its moment, the policy of its number.
 """
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field, replace
+from datetime import datetime
 from typing import Any
+
+import numpy as np
+import numpy.typing as npt
 
 from data.report import Report
 from gis.assignment import Assignment
 from gis.crs import one_to_storage, parse_datum
+from gis.jurisdiction import Facts, choose
+from gis.locate import Located
+from gis.nearby import Floats
+from gis.policy import PolicyDocument
 from gis.store.live import State
 
 
 @dataclass(frozen=True)
 class Policy:
-    """How places near a border or outside are answered; distances in metres."""
+    """How places are answered: distances in metres for borders and the outside, and the version of the policy document."""
 
     tolerance_m: float = 10.0
     candidates_within_m: float = 50.0
+    document: PolicyDocument = field(default_factory=PolicyDocument)
 
     @classmethod
-    def of(cls, grounds: dict[str, Any]) -> Policy:
-        """The policy that a receipt was decided by."""
-        return cls(**grounds["policy"])
+    def of(cls, grounds: dict[str, Any], version: Callable[[int], PolicyDocument]) -> Policy:
+        """The policy that a receipt was decided by; `version` finds its document."""
+        kept = grounds["policy"]
+        return cls(kept["tolerance_m"], kept["candidates_within_m"], version(kept["number"]))
+
+    def as_grounds(self) -> dict[str, Any]:
+        """What a receipt keeps of it."""
+        return {
+            "tolerance_m": self.tolerance_m,
+            "candidates_within_m": self.candidates_within_m,
+            "number": self.document.number,
+        }
 
     def within_m(self, accuracy_m: float | None) -> float:
         """How far candidates are looked for: as configured, or as far as the device's doubt, at most a kilometre."""
@@ -42,21 +61,35 @@ class Place:
     accuracy_m: float | None = None
     address: str | None = None
 
-    @classmethod
-    def of(cls, grounds: dict[str, Any]) -> Place:
-        """The place that a receipt was decided for."""
-        return cls(**grounds["place"])
-
-    @classmethod
-    def of_report(cls, report: Report) -> Place:
-        """Where a report says it is."""
-        return cls(report.x, report.y, report.datum.name, report.accuracy_m, report.address)
-
     def lon_lat(self) -> tuple[float, float] | None:
         """The position in WGS 84; None without one. Raises what `gis.crs.one_to_storage` raises."""
         if self.x is None or self.y is None:
             return None
         return one_to_storage(self.x, self.y, parse_datum(self.crs))
+
+
+@dataclass(frozen=True)
+class Question:
+    """A place and the facts, to ask whose it is."""
+
+    place: Place
+    facts: Facts
+
+    @classmethod
+    def of_report(cls, report: Report, at: datetime) -> Question:
+        """The question a report puts when it is received."""
+        place = Place(report.x, report.y, report.datum.name, report.accuracy_m, report.address)
+        return cls(place, Facts(at, report.category, report.channel, report.asset_owner))
+
+    @classmethod
+    def of(cls, grounds: dict[str, Any]) -> Question:
+        """The question that a receipt answered."""
+        facts = grounds["facts"] | {"at": datetime.fromisoformat(grounds["facts"]["at"])}
+        return cls(Place(**grounds["place"]), Facts(**facts))
+
+    def as_grounds(self) -> dict[str, Any]:
+        """What a receipt keeps of it."""
+        return {"place": asdict(self.place), "facts": asdict(self.facts) | {"at": self.facts.at.isoformat()}}
 
 
 @dataclass(frozen=True)
@@ -68,13 +101,61 @@ class Decision:
     grounds: dict[str, Any]
 
 
-def decide(state: State, place: Place, policy: Policy) -> Decision:
+def decide(state: State, question: Question, policy: Policy) -> Decision:
     """Whose the place is; one with an address alone waits in the queue until somebody says."""
-    position = place.lon_lat()
-    grounds = {"place": asdict(place), "policy": asdict(policy)}
+    position = question.place.lon_lat()
+    grounds = question.as_grounds() | {"policy": policy.as_grounds()}
     if position is None:
         nowhere = state.index.one(float("nan"), float("nan"))
         return Decision(replace(nowhere, reason="address-only"), None, grounds)
-    within_m = policy.within_m(place.accuracy_m)
-    found = state.index.one(*position, tolerance_m=policy.tolerance_m, candidates_within_m=within_m)
-    return Decision(found, position, grounds)
+    return Decision(_at(state, position, question, policy), position, grounds)
+
+
+def _at(state: State, position: tuple[float, float], question: Question, policy: Policy) -> Assignment:
+    """By the priorities, unless a rule of jurisdiction puts another layer first."""
+    distances = {"tolerance_m": policy.tolerance_m, "candidates_within_m": policy.within_m(question.place.accuracy_m)}
+    found = state.index.one(*position, **distances)
+    choice = choose(found.layers, policy.document.rules, question.facts, policy.document.zone)
+    if choice is None:
+        return found
+    if choice.rule is None:
+        return replace(found, backup=choice.backup)
+    order = (choice.layer, *(layer for layer in state.index.layers if layer != choice.layer))
+    found = state.in_order(order).one(*position, **distances)
+    return replace(found, rule=choice.rule.id, backup=choice.backup)
+
+
+def locate_by_rules(state: State, lon: Floats, lat: Floats, policy: Policy, facts: Facts) -> Located:
+    """`decide` for many places of the same facts, without candidates and paths: the same winners, as arrays.
+
+    Only places that several layers cover are looked at one by one, and only when there are rules at all.
+    """
+    located = state.index.locate(lon, lat, tolerance_m=policy.tolerance_m)
+    if not policy.document.rules:
+        return located
+    by_layer = np.array([located.by_layer[layer] for layer in state.index.layers]).reshape(
+        len(state.index.layers), len(lon)
+    )
+    first: dict[str, list[int]] = {}
+    for row in np.flatnonzero((by_layer >= 0).sum(axis=0) > 1).tolist():
+        layers = {
+            layer: located.codes[i] if i >= 0 else None
+            for layer, i in zip(state.index.layers, by_layer[:, row].tolist(), strict=True)
+        }
+        choice = choose(layers, policy.document.rules, facts, policy.document.zone)
+        if choice is not None and choice.rule is not None:
+            first.setdefault(choice.layer, []).append(row)
+    for layer, rows in first.items():
+        _put_first(state, layer, np.array(rows), lon, lat, located)
+    return located
+
+
+def _put_first(
+    state: State, layer: str, rows: npt.NDArray[np.int64], lon: Floats, lat: Floats, located: Located
+) -> None:
+    """The rows are answered by `layer`, written in place; only layers that cover them come here."""
+    found = state.in_order((layer,)).locate(lon[rows], lat[rows])
+    position = {code: i for i, code in enumerate(located.codes)}
+    located.winner[rows] = [position[found.codes[i]] for i in found.winner.tolist()]
+    located.method[rows] = found.method
+    located.distance_m[rows] = found.distance_m

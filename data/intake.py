@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
-from data.decide import Decision, Place, Policy, decide
+from data.decide import Decision, Policy, Question, decide
 from data.report import Report
 from gis.assignment import Assignment
 from gis.crs import CONVERTER
@@ -69,7 +69,8 @@ def accept(
     admission = events.admit(connection, hold=not rehearse)
     moment = Moment(admission.received_at, admission.received_at)
     state = live.state(connection, moment, newest=admission.newest)
-    decisions = [decide(state, Place.of_report(one.report), policy or Policy()) for one in submissions]
+    by = replace(policy or Policy(), document=live.policy(connection, admission.policy))
+    decisions = [decide(state, Question.of_report(one.report, admission.received_at), by) for one in submissions]
     fresh = [
         _new_event(submission, decision, state, admission, actor)
         for submission, decision in zip(submissions, decisions, strict=True)

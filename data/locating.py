@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, fields
 from typing import Any
@@ -16,7 +16,7 @@ from data.rowchunk import RowChunk
 from data.tables import as_numbers
 from gis.crs import Datum, parse_datum, problems, to_storage
 from gis.errors import DatumUnknown, FieldMissing, GridError, ParameterInvalid
-from gis.locate import GridIndex, Located
+from gis.locate import Located
 from gis.partition import Partition
 
 #: The columns that are added to a table, in this order.
@@ -61,10 +61,9 @@ class Locator:
     Rows whose `crs_column` says a datum are in that one, the others in `datum`.
     """
 
-    index: GridIndex
+    ask: Callable[[Floats, Floats], Located]  # lon, lat in WGS 84
     datum: Datum
     place: tuple[str, str]
-    tolerance_m: float = 0.0
     threads: int = 1
     crs_column: str | None = None
 
@@ -103,12 +102,9 @@ class Locator:
         parts = min(self.threads, 1 + len(lon) // _PER_THREAD)
         pieces = list(zip(np.array_split(lon, parts), np.array_split(lat, parts), strict=True))
         if parts == 1:
-            return self._ask(pieces[0])
+            return self.ask(*pieces[0])
         with ThreadPoolExecutor(parts) as pool:
-            return _joined(list(pool.map(self._ask, pieces)))
-
-    def _ask(self, piece: tuple[Floats, Floats]) -> Located:
-        return self.index.locate(*piece, tolerance_m=self.tolerance_m)
+            return _joined(list(pool.map(lambda piece: self.ask(*piece), pieces)))
 
 
 def kept_name(name: str) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from data.decide import Place, Policy, decide
+from data.decide import Policy, Question, decide
 from gis.locate import KERNEL
 from gis.store.boundaries import Moment
 from gis.store.engine import Connection
@@ -68,7 +68,8 @@ def _difference(connection: Connection, live: Live, receipt: StoredReceipt) -> D
     if receipt.answer["method"] == "override":
         return None
     state = live.state(connection, Moment(receipt.at, receipt.known_at))
-    decision = decide(state, Place.of(receipt.grounds), Policy.of(receipt.grounds))
+    policy = Policy.of(receipt.grounds, lambda number: live.policy(connection, number))
+    decision = decide(state, Question.of(receipt.grounds), policy)
     again = decision.assignment.as_json() | dict(zip(("lon", "lat"), decision.lon_lat or (None, None), strict=True))
     then = receipt.answer | {"lon": receipt.lon, "lat": receipt.lat}
     differing = {name: (then.get(name), again.get(name)) for name in then | again if then.get(name) != again.get(name)}

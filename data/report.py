@@ -22,6 +22,7 @@ LENGTHS = {
     "category_scheme": 64,
     "external_id": 256,
     "reporter": 256,
+    "asset_owner": 256,
     "address": 2_000,
     "text": 20_000,
 }
@@ -57,6 +58,7 @@ class Report:
     category_scheme: str | None = None
     external_id: str | None = None
     reporter: str | None = None
+    asset_owner: str | None = None
     address: str | None = None
     text: str | None = None
 

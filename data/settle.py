@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from data.decide import Decision, Place, Policy, decide
+from data.decide import Decision, Place, Policy, Question, decide
 from gis.assignment import Assignment
 from gis.crs import CONVERTER
 from gis.errors import FieldMissing, ParameterInvalid, StateConflict
@@ -41,7 +41,9 @@ def move(
     now = live.now(connection)
     moment = Moment(held.received_at, now.known_at)
     state = live.state(connection, moment)
-    decision = decide(state, replace(place, address=place.address or held.grounds["place"].get("address")), policy)
+    asked = Question.of(held.grounds)
+    moved = replace(asked, place=replace(place, address=place.address or asked.place.address))
+    decision = decide(state, moved, replace(policy, document=live.policy(connection)))
     assignment, uid = decision.assignment, _uid(state, decision.assignment.grid)
     if held.method == "override":
         assignment, uid = _kept(assignment, held), held.grid
@@ -73,8 +75,8 @@ def override(
     now = live.now(connection)
     state = live.state(connection, now)
     row = find_grid(connection, now, grid)
-    policy, place = Policy.of(held.grounds), Place.of(held.grounds)
-    decision = decide(state, place, policy)
+    policy = Policy.of(held.grounds, lambda number: live.policy(connection, number))
+    decision = decide(state, Question.of(held.grounds), policy)
     path = state.boundaries.path(row["code"])
     assignment = replace(decision.assignment, grid=row["code"], method="override", reason=reason, path=path)
     if cause == "resolved" and held.grid is not None:

@@ -42,6 +42,7 @@ class Assignment:
     `grid` is None and `reason` one of REASONS when nobody is found. `layers` names every layer in force. `path` goes from
     the widest ancestor to the grid itself. `distance_to_edge_m` is in a metric plane at the place, to the winner's border.
     `candidates` stand in the order of the rule: covering grids by priority and code, then the others by distance.
+    `rule` is the rule of jurisdiction that put the winner's layer first (None: the priorities did), `backup` who stands in.
     """
 
     grid: str | None
@@ -54,6 +55,8 @@ class Assignment:
     ambiguous: bool
     candidates: tuple[Candidate, ...]
     generation: int
+    rule: str | None = None
+    backup: str | None = None
 
     def as_json(self) -> dict[str, Any]:
         """The assignment exactly as the contract spells it; distances are rounded to the millimetre."""
@@ -69,4 +72,6 @@ class Assignment:
             "ambiguous": self.ambiguous,
             "candidates": [candidate.as_json() for candidate in self.candidates],
             "generation": self.generation,
+            "rule": self.rule,
+            "backup": self.backup,
         }

@@ -19,6 +19,7 @@
     │   ├── TopologyRefused       topology-refused        findings with severity error
     │   ├── GenerationOrder       generation-order        effective before the newest published one
     │   ├── KeyReused             key-reused              same key, other body
+    │   ├── Stale                 stale                   somebody else changed it in between (412)
     │   └── StateConflict         state-conflict          e.g. nothing changed, no generation yet
     ├── NotFound              (404)
     │   ├── GridUnknown           grid-unknown
@@ -156,6 +157,12 @@ class KeyReused(Conflict):
     """An idempotency key or external id came again with other content."""
 
     code = "key-reused"
+
+
+class Stale(Conflict):
+    """Somebody else changed it since it was read."""
+
+    code = "stale"
 
 
 class StateConflict(Conflict):

@@ -9,6 +9,7 @@ import os
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -118,7 +119,7 @@ def locate(
         where = f"places: {place[0]}, {place[1]} as {f'column {own} says, else ' if own else ''}{datum.name}"
         for note in (*table.notes, where):
             _say(note)
-        locator = Locator(index, datum, place, tolerance_m, threads, own)
+        locator = Locator(partial(index.locate, tolerance_m=tolerance_m), datum, place, threads, own)
         tally, rejected = _run(reading, table, locator, output)
     except (DatumUnknown, FieldMissing, ParameterInvalid) as error:
         raise typer.BadParameter(error.message) from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request
@@ -20,9 +21,11 @@ from api.deps import (
     known_parameters,
     parse_object,
 )
+from data.decide import Place, Question, decide
 from data.report import accuracy
 from gis.crs import one_to_storage, parse_datum
 from gis.errors import ParameterInvalid
+from gis.jurisdiction import Facts
 from gis.store.boundaries import Moment
 
 router = APIRouter(prefix="/v1/locate", tags=["locate"], dependencies=[Depends(known_parameters)])
@@ -40,12 +43,22 @@ def locate_one(
     crs: str = "wgs84",
     accuracy_m: float | None = None,
     layer: str | None = None,
+    category: Annotated[str | None, Query(max_length=64, description="rules of jurisdiction may look at it")] = None,
+    channel: Annotated[str | None, Query(max_length=64, description="likewise")] = None,
 ) -> Json:
-    """Whose the place is at `at` as known at `known_at`: winner, layers, path, distance to the edge, candidates."""
-    place = one_to_storage(lon, lat, parse_datum(crs))
-    index = boundaries.state(connection, moment).index_of(layer)
-    within_m = policy.within_m(accuracy(accuracy_m))
-    found = index.one(*place, tolerance_m=policy.tolerance_m, candidates_within_m=within_m)
+    """Whose the place is at `at` as known at `known_at`: winner, layers, path, distance to the edge, candidates.
+
+    By the rules in force now; one `layer` alone is asked without rules.
+    """
+    state = boundaries.state(connection, moment)
+    place = Place(lon, lat, parse_datum(crs).name, accuracy(accuracy_m))
+    if layer is None:
+        by = replace(policy, document=boundaries.policy(connection))
+        question = Question(place, Facts(moment.at, category, channel))
+        return Json(decide(state, question, by).assignment.as_json())
+    position = one_to_storage(lon, lat, parse_datum(crs))
+    within_m = policy.within_m(place.accuracy_m)
+    found = state.index_of(layer).one(*position, tolerance_m=policy.tolerance_m, candidates_within_m=within_m)
     return Json(found.as_json())
 
 
@@ -72,7 +85,8 @@ def locate_many(
     now = boundaries.now(connection)
     moment = Moment(instant(asked["at"], "at") or now.at, instant(asked["known_at"], "known_at") or now.known_at)
     datum = parse_datum(asked["crs"] or "wgs84")
-    question = bulk.Question(boundaries.state(connection, moment), datum, policy.tolerance_m, asked["layer"])
+    by = replace(policy, document=boundaries.policy(connection))
+    question = bulk.Question(boundaries.state(connection, moment), datum, by, Facts(moment.at), asked["layer"])
     return bulk.locate(kind, body, points, question)
 
 

@@ -19,13 +19,14 @@ from gis.store.ids import EPOCH, made_at, uuid7
 
 @dataclass(frozen=True)
 class Admission:
-    """An open intake: the instant it happened, and the newest generation, which cannot change until it commits.
+    """An open intake: the instant it happened, and the newest generation and policy, which cannot change until it commits.
 
     `month_ready`: whether that instant's month can be stored into.
     """
 
     received_at: datetime
     newest: int
+    policy: int
     month_ready: bool
 
 
@@ -68,6 +69,7 @@ class NewEvent:
 ENTER = f"SELECT pg_advisory_xact_lock_shared({GENERATION_LOCK})"
 ADMIT = """
     SELECT now, (SELECT coalesce(max(number), 0) FROM generation),
+           (SELECT coalesce(max(number), 0) FROM policy),
            to_regclass('event_' || to_char(now AT TIME ZONE 'UTC', 'YYYY_MM')) IS NOT NULL
     FROM (SELECT clock_timestamp() AS now OFFSET 0) AS clock
 """

@@ -17,8 +17,10 @@ import sqlalchemy as sa
 from gis.errors import ParameterInvalid
 from gis.locate import GridIndex
 from gis.partition import Boundaries
+from gis.policy import PolicyDocument
 from gis.store.boundaries import Moment, read_boundaries
 from gis.store.generations import clock, newest_generation
+from gis.store.policies import newest_policy, read_policy
 
 
 @dataclass(frozen=True)
@@ -28,20 +30,26 @@ class State:
     boundaries: Boundaries
     index: GridIndex
     since: datetime | None
-    _by_layer: dict[str, GridIndex] = field(default_factory=dict)
+    _ordered: dict[tuple[str, ...], GridIndex] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def index_of(self, layer: str | None) -> GridIndex:
-        """The index over all layers, or over one alone (made once); ParameterInvalid for a layer without grids."""
+        """The index over all layers, or over one alone; ParameterInvalid for a layer without grids."""
         if layer is None:
             return self.index
+        if layer not in self.index.layers:
+            raise ParameterInvalid(f"no grids of layer {layer} are in force at this moment", place="layer")
+        return self.in_order((layer,))
+
+    def in_order(self, layers: tuple[str, ...]) -> GridIndex:
+        """The index over these layers, the winning one first; made once."""
+        if layers == self.index.layers:
+            return self.index
         with self._lock:
-            if layer not in self._by_layer:
-                narrowest = [p for p in self.boundaries.assignable() if p.layer == layer]
-                if not narrowest:
-                    raise ParameterInvalid(f"no grids of layer {layer} are in force at this moment", place="layer")
-                self._by_layer[layer] = GridIndex(narrowest, self.boundaries)
-            return self._by_layer[layer]
+            if layers not in self._ordered:
+                held = {partition.layer: partition for partition in self.boundaries.assignable()}
+                self._ordered[layers] = GridIndex([held[layer] for layer in layers], self.boundaries)
+            return self._ordered[layers]
 
 
 @dataclass(frozen=True)
@@ -58,7 +66,15 @@ class Live:
         self._keep = keep
         self._states: OrderedDict[tuple[int, datetime | None], State] = OrderedDict()
         self._line: tuple[_Published, ...] = ()
+        self._policies: dict[int, PolicyDocument] = {}
         self._lock = threading.Lock()
+
+    def policy(self, connection: sa.Connection, number: int | None = None) -> PolicyDocument:
+        """A version of the policy by its number, the newest without one; each is read once."""
+        wanted = newest_policy(connection) if number is None else number
+        if wanted not in self._policies:
+            self._policies[wanted] = read_policy(connection, wanted).document()
+        return self._policies[wanted]
 
     def now(self, connection: sa.Connection) -> Moment:
         """The present moment by the server's clock."""

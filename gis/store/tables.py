@@ -233,6 +233,16 @@ assignment = sa.Table(
     postgresql_partition_by="RANGE (received_at)",
 )
 
+policy = sa.Table(
+    "policy",
+    metadata,
+    sa.Column("number", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("published_at", Instant, nullable=False),
+    sa.Column("actor", sa.Text, nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("body", JSONB, nullable=False),
+)
+
 audit = sa.Table(
     "audit",
     metadata,

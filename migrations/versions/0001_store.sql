@@ -254,6 +254,16 @@ CREATE INDEX assignment_event ON assignment (event, id);
 CREATE INDEX assignment_made ON assignment (made_at, id);
 CREATE TRIGGER assignment_is_append_only BEFORE UPDATE OR DELETE ON assignment FOR EACH ROW EXECUTE FUNCTION refuse_change();
 
+-- Versions of the policy document: rules of jurisdiction, what is done in doubt.
+CREATE TABLE policy (
+    number integer PRIMARY KEY CHECK (number > 0),
+    published_at timestamptz NOT NULL,
+    actor text NOT NULL,
+    reason text NOT NULL CHECK (reason <> ''),
+    body jsonb NOT NULL
+);
+CREATE TRIGGER policy_is_append_only BEFORE UPDATE OR DELETE ON policy FOR EACH ROW EXECUTE FUNCTION refuse_change();
+
 CREATE TABLE audit (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     made_at timestamptz NOT NULL DEFAULT clock_timestamp(),
