@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import json
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
+
+import shapely
 
 from gis.addresswords import AddressWords
 from gis.streetnumbers import metres_between
@@ -18,6 +21,8 @@ SURE_SCORE, SURE_RADIUS_M = 0.75, 300.0
 MOST = 10
 #: What a contradiction of admin names leaves of a score, and naming fewer of them than another candidate does.
 CONTRADICTED, LESS_NAMED = 0.5, 0.85
+#: How exactly an outline is kept (5 m), and how many vertices it may have.
+OUTLINE_DEGREES, OUTLINE_VERTICES = 5e-5, 400
 #: Two candidates nearer than this are one.
 SAME_M = 60.0
 
@@ -41,7 +46,7 @@ class AddressCandidate:
     external_id: str | None = None
 
     def as_json(self) -> dict[str, Any]:
-        """The candidate as the queue shows it; metres and degrees rounded."""
+        """The candidate as receipts and the queue keep it; metres and degrees rounded, lines and areas simplified."""
         return {
             "name": self.name,
             "kind": self.kind,
@@ -52,7 +57,15 @@ class AddressCandidate:
             "score": round(self.score, 3),
             "admin": list(self.admin),
             "external_id": self.external_id,
+            "geometry": _outline(self.geometry),
         }
+
+    @classmethod
+    def of(cls, kept: Mapping[str, Any]) -> AddressCandidate:
+        """The candidate that `as_json` kept."""
+        shape = kept["geometry"]
+        geometry = None if shape is None else shapely.from_geojson(json.dumps(shape))
+        return cls(**{**kept, "admin": tuple(kept["admin"]), "geometry": geometry})
 
 
 @dataclass(frozen=True)
@@ -66,6 +79,15 @@ class AddressAnswer:
     candidates: tuple[AddressCandidate, ...]
     reason: str | None
 
+    @classmethod
+    def of(cls, kept: Mapping[str, Any]) -> AddressAnswer:
+        """The answer that `as_json` kept, without its words."""
+        return cls(AddressWords(""), tuple(map(AddressCandidate.of, kept["candidates"])), kept["reason"])
+
+    def as_json(self) -> dict[str, Any]:
+        """The answer as receipts and the queue keep it."""
+        return {"reason": self.reason, "candidates": [one.as_json() for one in self.candidates]}
+
     @property
     def sure(self) -> bool:
         """Whether the first candidate is the place."""
@@ -74,6 +96,17 @@ class AddressAnswer:
     def rivals(self) -> tuple[AddressCandidate, ...]:
         """The candidates that the words do not tell apart."""
         return tuple(one for one in self.candidates if one.score > self.candidates[0].score - RIVAL)
+
+
+def _outline(geometry: Any) -> dict[str, Any] | None:
+    """A line or an area as GeoJSON, simple enough to be kept with every receipt; None for a point, or what stays too long."""
+    if geometry is None or geometry.geom_type.endswith("Point"):
+        return None
+    simple = shapely.set_precision(shapely.simplify(geometry, OUTLINE_DEGREES), 1e-7)
+    if shapely.is_empty(simple) or shapely.get_num_coordinates(simple) > OUTLINE_VERTICES:
+        return None
+    outline: dict[str, Any] = json.loads(shapely.to_geojson(simple))
+    return outline
 
 
 def by_admin(found: list[AddressCandidate], asked: tuple[str, ...]) -> list[AddressCandidate]:

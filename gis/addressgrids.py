@@ -23,6 +23,8 @@ Floats = npt.NDArray[np.float64]
 PLACES = 128
 #: sigma = radius of 68 % / this, per axis (contract.md).
 RADIUS_68 = 1.5096
+#: A place known to so many metres is a place, as one that a phone reports; what is vaguer is a neighbourhood.
+PRECISE_M = 75.0
 #: A grid with less than this is no candidate.
 LEAST = 0.02
 #: The method that an address gives.
@@ -47,10 +49,11 @@ class AddressPlace:
 def address_place(
     index: GridIndex, answer: AddressAnswer, *, sure_from: float = 0.8, score_from: float = 0.75
 ) -> AddressPlace:
-    """Whose the address is: the grid whose probability over all readings is `sure_from` or more, else nobody and why.
+    """Whose the address is: the likeliest grid where the place is sure or the grid is, else nobody and why.
 
     The readings that the words do not tell apart share the probability by their scores; each spreads over the grids by its 68 %
-    radius (or its line or area). Also two places of one name in one grid are that grid's. The best must score `score_from`.
+    radius (or its line or area). One precise place, as a crossing on a border, goes to the likeliest grid, `ambiguous` below
+    `sure_from`; several places, or a vague one, only to a grid with that probability. The best must score `score_from`.
     """
     nowhere = index.one(math.nan, math.nan)
     if not answer.candidates or nowhere.reason == "no-boundaries":
@@ -63,12 +66,13 @@ def address_place(
         for grid, p in sorted(shares.items(), key=lambda one: (-one[1], one[0]))
         if p >= LEAST
     )
-    if not listed or best.score < score_from or (listed[0].probability or 0.0) < sure_from:
+    ambiguous = bool(listed) and (listed[0].probability or 0.0) < sure_from
+    if not listed or best.score < score_from or (ambiguous and not (answer.sure and best.radius_m <= PRECISE_M)):
         reason = _why(answer, listed)
         return AddressPlace(
-            replace(nowhere, reason=reason, candidates=listed, ambiguous=len(listed) > 1), None, None, None, answer
+            replace(nowhere, reason=reason, candidates=listed, ambiguous=ambiguous), None, None, None, answer
         )
-    return AddressPlace(_assigned(index, best, listed), best.lon, best.lat, best.radius_m, answer)
+    return AddressPlace(_assigned(index, best, listed, ambiguous), best.lon, best.lat, best.radius_m, answer)
 
 
 def grid_shares(index: GridIndex, readings: Sequence[AddressCandidate]) -> dict[str, float]:
@@ -137,7 +141,7 @@ def _why(answer: AddressAnswer, listed: Sequence[Candidate]) -> str:
     return "address-vague"
 
 
-def _assigned(index: GridIndex, best: AddressCandidate, listed: tuple[Candidate, ...]) -> Assignment:
+def _assigned(index: GridIndex, best: AddressCandidate, listed: tuple[Candidate, ...], ambiguous: bool) -> Assignment:
     """The assignment to the most probable grid, with the layers of the best candidate's place and that grid's own path."""
     at = index.one(best.lon, best.lat)
     if at.grid != listed[0].grid:
@@ -146,6 +150,6 @@ def _assigned(index: GridIndex, best: AddressCandidate, listed: tuple[Candidate,
         inside = np.flatnonzero(np.array(winners.grids(), dtype=object) == listed[0].grid)
         at = index.one(float(lon[inside[0]]), float(lat[inside[0]])) if len(inside) else at
     return replace(
-        at, method=ADDRESS, reason=None, probability=listed[0].probability, ambiguous=False, candidates=listed,
+        at, method=ADDRESS, reason=None, probability=listed[0].probability, ambiguous=ambiguous, candidates=listed,
         distance_to_edge_m=None,
     )  # fmt: skip

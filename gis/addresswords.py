@@ -40,6 +40,7 @@ _GROUP = re.compile(
     r"^(?P<village>[^\d,;()]{1,20}?)(?P<group>\d{1,3})(?:村民|居民|生产)?小?[组队](?:(?P<number>\d{1,4})(?:-\d+)?号?)?(?P<rest>.*)$"
 )
 _JOIN = r"(?:与|和|跟|及|同|、|/|×|x|\*|&|\+|-|—|近|靠近|到)"
+_SURELY_JOINS = "与跟、/×*&+-"  # no name begins so, as names do with 和 and 同
 _MEET = r"(?:的)?(?:十字|丁字|三岔)?(?:交叉路?口|交汇处?|交界处?|交叉处?|相交处?|汇合处|路口|岔口|口)"
 _CROSSING = re.compile(rf"^(?P<a>{_STREET}){_JOIN}(?P<b>{_STREET})(?P<meet>{_MEET})?(?P<rest>.*)$")
 _TOUCHING = re.compile(rf"^(?P<a>{_STREET})(?P<b>{_STREET})(?P<meet>{_MEET})?$")
@@ -154,7 +155,7 @@ def _crossing(words: AddressWords, rest: str) -> AddressWords | None:
     if found is not None:
         readings.append((found["a"], found["b"]))
     touching = _TOUCHING.match(rest)
-    if touching is not None:
+    if touching is not None and touching["b"][0] not in _SURELY_JOINS:
         readings.append((touching["a"], touching["b"]))
     if not readings:
         return None

@@ -225,7 +225,9 @@ class Gazetteer:
         if words.group is not None:
             held = self._index.numbers.get(_group_key(words))
             for standing in held.whole() if held else ():
-                yield self._standing(_group_key(words), "group", replace(standing, score=0.9))
+                # Houses are where people live; a group's fields and paths reach farther.
+                radius = max(KINDS["group"], 1.25 * standing.radius_m)
+                yield self._standing(_group_key(words), "group", replace(standing, score=0.9, radius_m=radius))
             for spelled, worth in spellings(words.village, "village"):
                 for i, own in self._index.names.get(spelled, ()):
                     yield replace(self._entry(i, 0.6 * worth * own, "village"), kind="village")
