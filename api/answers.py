@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, tzinfo
 from typing import Any, Final
 from uuid import UUID
 
@@ -13,6 +13,7 @@ import orjson
 from starlette.responses import Response
 
 from api.settings import Caller
+from data.explain import explain
 from data.report import parse_time
 from gis.errors import ParameterInvalid, TimeInvalid
 
@@ -48,6 +49,14 @@ def event_json(row: dict[str, Any], caller: Caller) -> dict[str, Any]:
         event["raw"] = orjson.Fragment(json.dumps(event["raw"], ensure_ascii=False))  # may hold numbers beyond 64 bits
     answer = row["answer"]
     return event | {"grid": answer["grid"], "reason": answer["reason"], "assignment": answer}
+
+
+def receipt_json(receipt: dict[str, Any], zone: tzinfo, caller: Caller) -> dict[str, Any]:
+    """A receipt with its explanation; the address that a citizen gave is shown to those who work with it."""
+    if not caller.may("member"):
+        place = receipt["grounds"]["place"] | {"address": None}
+        receipt = receipt | {"grounds": {**receipt["grounds"], "place": place, "readings": None}}
+    return receipt | {"explanation": explain(receipt, zone)}
 
 
 def point(row: dict[str, Any]) -> dict[str, Any] | None:

@@ -6,12 +6,13 @@ from datetime import UTC, datetime
 from email.message import Message
 from typing import Annotated, Any, Literal
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Depends, Header, Query, Request
 from starlette.concurrency import run_in_threadpool
 
 from api import bodies, bulk
-from api.answers import GeoJson, Json, collection, event_cursor, event_json, feature, point, to_cursor
+from api.answers import GeoJson, Json, collection, event_cursor, event_json, feature, point, receipt_json, to_cursor
 from api.deps import (
     BBox,
     BulkBody,
@@ -20,6 +21,7 @@ from api.deps import (
     LiveBoundaries,
     Member,
     PolicyInForce,
+    SettingsInForce,
     Turn,
     Viewer,
     interval,
@@ -121,9 +123,11 @@ def one_event(who: Viewer, event: UUID, connection: Connection) -> Json:
 
 
 @router.get("/{event}/assignments", summary="All receipts of an event")
-def assignments(_: Viewer, event: UUID, connection: Connection) -> Json:
-    """Why it belongs where it does: every receipt, oldest first."""
-    return Json({"event": event, "assignments": receipts(connection, event)})
+def assignments(who: Viewer, event: UUID, connection: Connection, given: SettingsInForce) -> Json:
+    """Why it belongs where it does: every receipt, oldest first, each explained in a Chinese and an English sentence."""
+    zone = ZoneInfo(given.timezone)
+    listed = [receipt_json(receipt, zone, who) for receipt in receipts(connection, event)]
+    return Json({"event": event, "assignments": listed})
 
 
 def _page(rows: list[dict[str, Any]], limit: int, who: Caller) -> GeoJson:
