@@ -120,11 +120,16 @@ def routes() -> list[tuple[str, str, tuple[str, ...]]]:
 
 
 ROUTES = routes()
-SENSIBLE = ["1", "0", "-1", "1e400", "nan", "2026-05-03T08:00:00Z", "0001-01-01T00:00:00Z",
-            "9999-12-31T23:59:59.999999Z",
-            "2026-05-03T08:00:00Z/..", "../..", "121.2,32.05,121.21,32.06", "general", "A1", "B1", "WyJBMSJd", "true", "png", "en", "%", "\0",
-            "400", "300", "121.2", "32.05", "wgs84"]  # fmt: skip
-words = st.sampled_from(SENSIBLE) | texts
+TIMES = [
+    "2026-05-03T08:00:00Z",
+    "0001-01-01T00:00:00Z",
+    "9999-12-31T23:59:59.999999Z",
+    "2026-05-03T08:00:00Z/..",
+    "../..",
+]
+NUMBERS = ["1", "0", "-1", "1e400", "nan", "400", "121.2", "32.05", "121.2,32.05,121.21,32.06"]
+WORDS = ["general", "A1", "B1", "WyJBMSJd", "true", "png", "en", "%", "\0", "wgs84"]
+words = st.sampled_from([*TIMES, *NUMBERS, *WORDS]) | texts
 
 
 def test_the_routes_are_those_of_the_contract() -> None:
