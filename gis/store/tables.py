@@ -243,6 +243,47 @@ policy = sa.Table(
     sa.Column("body", JSONB, nullable=False),
 )
 
+duplicate_rule = sa.Table(
+    "duplicate_rule",
+    metadata,
+    sa.Column("number", sa.Integer, sa.Identity(always=True), primary_key=True),
+    sa.Column("category", sa.Text, nullable=False, server_default=""),
+    sa.Column("scheme", sa.Text, nullable=False, server_default=""),
+    sa.Column("radius_m", sa.Double),
+    sa.Column("minutes", sa.Double),
+    sa.Column("made_at", Instant, nullable=False, server_default=sa.text("clock_timestamp()")),
+    sa.Column("actor", sa.Text, nullable=False),
+    sa.Column("reason", sa.Text, nullable=False, server_default=""),
+    sa.Index("duplicate_rule_newest", "category", "scheme", "number"),
+)
+
+event_link = sa.Table(
+    "event_link",
+    metadata,
+    sa.Column("id", sa.BigInteger, sa.Identity(always=True), primary_key=True),
+    sa.Column("event", UUID, nullable=False),
+    sa.Column("event_received_at", Instant, nullable=False),
+    sa.Column("other", UUID, nullable=False),
+    sa.Column("other_received_at", Instant, nullable=False),
+    sa.Column("kind", sa.Text, nullable=False, server_default="duplicate"),
+    sa.Column("linked", sa.Boolean, nullable=False),
+    sa.Column("actor", sa.Text, nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("at", Instant, nullable=False, server_default=sa.text("clock_timestamp()")),
+    sa.ForeignKeyConstraint(["event", "event_received_at"], ["event.id", "event.received_at"]),
+    sa.ForeignKeyConstraint(["other", "other_received_at"], ["event.id", "event.received_at"]),
+    sa.Index("event_link_pair", "event", "other", "id"),
+    sa.Index("event_link_other", "other"),
+)
+
+event_duplicate = sa.Table(
+    "event_duplicate",
+    metadata,
+    sa.Column("event", UUID, primary_key=True),
+    sa.Column("representative", UUID, nullable=False),
+    sa.Index("event_duplicate_representative", "representative"),
+)
+
 audit = sa.Table(
     "audit",
     metadata,
@@ -281,4 +322,63 @@ gazetteer_entry = sa.Table(
     sa.Column("geom", Geometry("GEOMETRY", srid=4326, spatial_index=False), nullable=False),
     sa.Index("gazetteer_entry_source", "source"),
     sa.Index("gazetteer_entry_geom", "geom", postgresql_using="gist"),
+)
+
+category = sa.Table(
+    "category",
+    metadata,
+    sa.Column("scheme", sa.Text, primary_key=True),
+    sa.Column("code", Code, primary_key=True),
+    sa.Column("name_zh", sa.Text, nullable=False),
+    sa.Column("name_en", sa.Text),
+    sa.Column("group", sa.Text),
+    sa.Column("keywords", ARRAY(sa.Text), nullable=False, server_default=sa.text("'{}'")),
+    sa.Column("active", sa.Boolean, nullable=False, server_default=sa.true()),
+    sa.Index("category_active_code", "code", unique=True, postgresql_where=sa.text("active")),
+)
+
+webhook = sa.Table(
+    "webhook",
+    metadata,
+    sa.Column("id", UUID, primary_key=True),
+    sa.Column("url", sa.Text, nullable=False),
+    sa.Column("topics", ARRAY(sa.Text), nullable=False),
+    sa.Column("secret", sa.Text, nullable=False),
+    sa.Column("active", sa.Boolean, nullable=False, server_default=sa.true()),
+    sa.Column("created_at", Instant, nullable=False),
+    sa.Column("actor", sa.Text, nullable=False),
+    sa.Column("failures", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("resume_at", Instant),
+)
+
+delivery = sa.Table(
+    "delivery",
+    metadata,
+    sa.Column("number", sa.BigInteger, sa.Identity(always=True), primary_key=True),
+    sa.Column("id", UUID, nullable=False, unique=True, server_default=sa.text("gen_random_uuid()")),
+    sa.Column("webhook", UUID, nullable=False),
+    sa.Column("topic", sa.Text, nullable=False),
+    sa.Column("notice", sa.Text, nullable=False),
+    sa.Column("event", UUID, nullable=False),
+    sa.Column("received_at", Instant, nullable=False),
+    sa.Column("receipt", UUID),
+    sa.Column("detail", JSONB, nullable=False, server_default=sa.text("'{}'")),
+    sa.Column("made_at", Instant, nullable=False, server_default=sa.text("now()")),
+    sa.Column("state", sa.Text, nullable=False, server_default="waiting"),
+    sa.Column("due_at", Instant, nullable=False, server_default=sa.text("now()")),
+    sa.Column("attempts", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("first_tried_at", Instant),
+    sa.Column("last_tried_at", Instant),
+    sa.Column("delivered_at", Instant),
+    sa.Column("answered", sa.Integer),
+    sa.Column("fault", sa.Text),
+    sa.Index("delivery_due", "webhook", "due_at", "number", postgresql_where=sa.text("state = 'waiting'")),
+    sa.Index(
+        "delivery_of_event",
+        "webhook",
+        "event",
+        "number",
+        postgresql_where=sa.text("state = ANY (ARRAY['waiting'::text, 'dead'::text])"),
+    ),
+    sa.Index("delivery_listed", "webhook", "number"),
 )

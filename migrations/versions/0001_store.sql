@@ -264,6 +264,49 @@ CREATE TABLE policy (
 );
 CREATE TRIGGER policy_is_append_only BEFORE UPDATE OR DELETE ON policy FOR EACH ROW EXECUTE FUNCTION refuse_change();
 
+-- How near two reports must be in place and time to be asked about as duplicates. '' is every category, every scheme.
+-- The newest row of a category and scheme counts; one without a radius withdraws the rule.
+CREATE TABLE duplicate_rule (
+    number integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    category text NOT NULL DEFAULT '',
+    scheme text NOT NULL DEFAULT '' CHECK (scheme = '' OR category <> ''),
+    radius_m double precision CHECK (radius_m >= 0 AND radius_m <= 2000),
+    minutes double precision CHECK (minutes >= 0 AND minutes <= 525600),
+    made_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    actor text NOT NULL,
+    reason text NOT NULL DEFAULT '',
+    CONSTRAINT duplicate_rule_is_whole CHECK ((radius_m IS NULL) = (minutes IS NULL))
+);
+CREATE INDEX duplicate_rule_newest ON duplicate_rule (category, scheme, number);
+CREATE TRIGGER duplicate_rule_is_append_only BEFORE UPDATE OR DELETE ON duplicate_rule FOR EACH ROW EXECUTE FUNCTION refuse_change();
+
+-- Somebody's word that two events tell of one thing, or (linked = false) that they do not: the newest word on a pair counts.
+-- `other` is the earlier one, so that a pair has one spelling.
+CREATE TABLE event_link (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    event uuid NOT NULL,
+    event_received_at timestamptz NOT NULL,
+    other uuid NOT NULL CHECK (other < event),
+    other_received_at timestamptz NOT NULL,
+    kind text NOT NULL DEFAULT 'duplicate' CHECK (kind = 'duplicate'),
+    linked boolean NOT NULL,
+    actor text NOT NULL,
+    reason text NOT NULL CHECK (reason <> ''),
+    at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    FOREIGN KEY (event, event_received_at) REFERENCES event (id, received_at),
+    FOREIGN KEY (other, other_received_at) REFERENCES event (id, received_at)
+);
+CREATE INDEX event_link_pair ON event_link (event, other, id);
+CREATE INDEX event_link_other ON event_link (other);
+CREATE TRIGGER event_link_is_append_only BEFORE UPDATE OR DELETE ON event_link FOR EACH ROW EXECUTE FUNCTION refuse_change();
+
+-- What the links come to: the events that the earliest of their group stands for. Follows `event_link` in its transaction.
+CREATE TABLE event_duplicate (
+    event uuid PRIMARY KEY,
+    representative uuid NOT NULL CHECK (representative < event)
+);
+CREATE INDEX event_duplicate_representative ON event_duplicate (representative);
+
 CREATE TABLE audit (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     made_at timestamptz NOT NULL DEFAULT clock_timestamp(),
@@ -275,6 +318,102 @@ CREATE TABLE audit (
 );
 CREATE INDEX audit_subject ON audit (subject, id);
 CREATE TRIGGER audit_is_append_only BEFORE UPDATE OR DELETE ON audit FOR EACH ROW EXECUTE FUNCTION refuse_change();
+
+-- Kinds of reports, a scheme each. What events may name is never deleted, only inactive; active codes are unique over all schemes.
+CREATE TABLE category (
+    scheme text NOT NULL CHECK (scheme <> ''),
+    code text COLLATE "C" NOT NULL CHECK (code <> '' AND length(code) <= 64),
+    name_zh text NOT NULL CHECK (name_zh <> ''),
+    name_en text,
+    "group" text,
+    keywords text[] NOT NULL DEFAULT '{}',
+    active boolean NOT NULL DEFAULT true,
+    PRIMARY KEY (scheme, code)
+);
+CREATE UNIQUE INDEX category_active_code ON category (code) WHERE active;
+
+-- Who is told of events and assignments. A removed one stays, inactive and without its secret.
+CREATE TABLE webhook (
+    id uuid PRIMARY KEY,
+    url text NOT NULL,
+    topics text[] NOT NULL CHECK (topics <@ ARRAY['event', 'assignment'] AND cardinality(topics) > 0),
+    secret text NOT NULL,
+    active boolean NOT NULL DEFAULT true,
+    created_at timestamptz NOT NULL,
+    actor text NOT NULL,
+    failures integer NOT NULL DEFAULT 0, -- tries that failed since one was accepted
+    resume_at timestamptz                -- not tried before then
+);
+
+-- The outbox: one row a notice and webhook, in the transaction of what it tells. `number` is the order in which an event's
+-- notices are sent. No foreign key to `webhook`: its check would make the intake wait for, or fail with, a removal.
+CREATE TABLE delivery (
+    number bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    id uuid NOT NULL UNIQUE DEFAULT gen_random_uuid(),
+    webhook uuid NOT NULL,
+    topic text NOT NULL CHECK (topic IN ('event', 'assignment')),
+    notice text NOT NULL,
+    event uuid NOT NULL,
+    received_at timestamptz NOT NULL,
+    receipt uuid,
+    detail jsonb NOT NULL DEFAULT '{}',
+    made_at timestamptz NOT NULL DEFAULT now(),
+    state text NOT NULL DEFAULT 'waiting' CHECK (state IN ('waiting', 'delivered', 'dead', 'skipped')),
+    due_at timestamptz NOT NULL DEFAULT now(), -- while a sender tries it: when another may
+    attempts integer NOT NULL DEFAULT 0,
+    first_tried_at timestamptz,
+    last_tried_at timestamptz,
+    delivered_at timestamptz,
+    answered integer,
+    fault text
+);
+CREATE INDEX delivery_due ON delivery (webhook, due_at, number) WHERE state = 'waiting';
+CREATE INDEX delivery_of_event ON delivery (webhook, event, number) WHERE state IN ('waiting', 'dead');
+CREATE INDEX delivery_listed ON delivery (webhook, number);
+
+CREATE FUNCTION note_receipts() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO delivery (webhook, topic, notice, event, received_at, receipt, detail)
+    SELECT w.id, told.topic, told.notice, r.event, r.received_at, r.id, told.detail
+    FROM receipts r
+    JOIN event e ON e.id = r.event AND e.received_at = r.received_at
+    CROSS JOIN LATERAL (VALUES
+        (1, 'event', 'event.received', jsonb_build_object('status', e.status, 'closed_at', e.closed_at)),
+        (2, 'assignment', 'assignment.' || r.cause, '{}'::jsonb)
+    ) AS told (turn, topic, notice, detail)
+    JOIN webhook w ON w.active AND told.topic = ANY (w.topics)
+    WHERE told.topic = 'assignment' OR r.cause IN ('received', 'loaded')
+    ORDER BY r.id, told.turn;
+    RETURN NULL;
+END $$;
+
+-- With a statement's trigger on it, COPY into `assignment` is slower: so it is there only while there are webhooks. Both calls
+-- wait for the transactions that are storing receipts, so none is missed.
+CREATE FUNCTION watch_receipts() RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    LOCK TABLE assignment IN SHARE ROW EXCLUSIVE MODE;
+    IF NOT EXISTS (SELECT FROM pg_trigger WHERE tgrelid = 'assignment'::regclass AND tgname = 'assignment_tells_webhooks') THEN
+        CREATE TRIGGER assignment_tells_webhooks AFTER INSERT ON assignment REFERENCING NEW TABLE AS receipts
+            FOR EACH STATEMENT EXECUTE FUNCTION note_receipts();
+    END IF;
+END $$;
+CREATE FUNCTION unwatch_receipts() RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    IF NOT EXISTS (SELECT FROM webhook WHERE active) THEN
+        DROP TRIGGER IF EXISTS assignment_tells_webhooks ON assignment;
+    END IF;
+END $$;
+
+CREATE FUNCTION note_status() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO delivery (webhook, topic, notice, event, received_at, detail)
+    SELECT w.id, 'event', CASE NEW.status WHEN 'closed' THEN 'event.closed' ELSE 'event.opened' END, NEW.id, NEW.received_at,
+           jsonb_build_object('status', NEW.status, 'closed_at', NEW.closed_at)
+    FROM webhook w WHERE w.active AND 'event' = ANY (w.topics);
+    RETURN NULL;
+END $$;
+CREATE TRIGGER event_tells_webhooks AFTER UPDATE OF status ON event FOR EACH ROW
+    WHEN (OLD.status IS DISTINCT FROM NEW.status) EXECUTE FUNCTION note_status();
 
 -- The months of `event` and `assignment` are made as they are needed; several processes may ask at once.
 CREATE FUNCTION ensure_month(instant timestamptz) RETURNS void LANGUAGE plpgsql AS $$
