@@ -13,6 +13,7 @@
     │   ├── GeometryInvalid       geometry-invalid        empty, not a polygon, self-crossing
     │   ├── BodyUnreadable        body-unreadable         broken JSON, wrong shape
     │   ├── BodyTooLarge          body-too-large          (413)
+    │   ├── TargetRefused         target-refused          a webhook's address is malformed, internal or unknown
     │   ├── BatchRefused          batch-refused           rows of an all-or-nothing batch were rejected
     │   └── ParameterInvalid      parameter-invalid       unknown or unusable parameter
     ├── Conflict              the state of the world says no (409)
@@ -23,6 +24,8 @@
     │   └── StateConflict         state-conflict          e.g. nothing changed, no generation yet
     ├── NotFound              (404)
     │   ├── GridUnknown           grid-unknown
+    │   ├── CategoryUnknown       category-unknown
+    │   ├── WebhookUnknown        webhook-unknown         or its delivery
     │   └── EventUnknown          event-unknown
     ├── CodeVoided            code-voided             gone, with successors (410)
     ├── NotAllowed            key-missing, role-too-low (401, 403)
@@ -123,6 +126,12 @@ class BodyTooLarge(InputError):
     code = "body-too-large"
 
 
+class TargetRefused(InputError):
+    """A webhook's address is malformed, unknown to the name service, or lies inside."""
+
+    code = "target-refused"
+
+
 class BatchRefused(InputError):
     """Rows of an all-or-nothing batch were rejected, so none of it is stored."""
 
@@ -181,6 +190,18 @@ class GridUnknown(NotFound):
     """No grid has this code or uid at that instant."""
 
     code = "grid-unknown"
+
+
+class CategoryUnknown(NotFound):
+    """No active category has this code."""
+
+    code = "category-unknown"
+
+
+class WebhookUnknown(NotFound):
+    """No webhook, or no delivery of it, has this id."""
+
+    code = "webhook-unknown"
 
 
 class EventUnknown(NotFound):
