@@ -7,8 +7,11 @@ the same one alone, in any batch, in any order and in any thread. No tolerance i
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
-from dataclasses import dataclass
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -18,19 +21,19 @@ from gis.assignment import (
     BEYOND,
     EDGE,
     FOUND,
-    INSIDE,
     METHODS,
     NEAREST,
     NO_BOUNDARIES,
     NO_POSITION,
-    NONE,
     OUTSIDE,
     REASONS,
     Assignment,
     Candidate,
 )
-from gis.lattice import lattice_of
-from gis.nearby import Borders, Floats, Ints, border_distance_m, borders_of, near_pairs
+from gis.engine import Answers, Engine, Indices
+from gis.errors import CodeInvalid, GeometryInvalid
+from gis.geosengine import GeosEngine
+from gis.nearby import Bytes, Floats, Ints
 from gis.partition import Boundaries, Geometries, Partition
 
 __all__ = ["KERNEL", "METHODS", "REASONS", "Assignment", "Candidate", "GridIndex", "Located", "Near"]
@@ -38,17 +41,11 @@ __all__ = ["KERNEL", "METHODS", "REASONS", "Assignment", "Candidate", "GridIndex
 #: Version of the rule and its arithmetic, written into receipts.
 KERNEL = "gridbeat-locate/1"
 
-#: Places are answered in blocks of this size, so that memory stays flat.
-BLOCK = 1 << 16
+#: Fewer places than this are not worth a second thread.
+_PER_THREAD = 10_000
 
-#: Nobody knows yet: larger than any index.
-_FREE = np.iinfo(np.int32).max
-
-#: A place that lies on a border is measured as nearer than this to it (rounding is below a micrometre).
-_TOUCHING_M = 1e-3
-
-Indices = npt.NDArray[np.int32]
-Bytes = npt.NDArray[np.uint8]
+#: What finds the covering grids: our compiled cell lattice, or GEOS, slower by far and with the same answers.
+EngineName = Literal["cells", "geos"]
 
 
 @dataclass(frozen=True)
@@ -96,33 +93,64 @@ class Near:
 class GridIndex:
     """All grids that reports are assigned to, at one instant, ready to be asked from any number of threads.
 
-    Index i stands for `codes[i]` of layer `layers[layer_of[i]]`; the lower index wins. Immutable: a new generation is a new index.
-    The polygons are the caller's own (no copy); beside them stand a search tree, GEOS's prepared forms and one array of vertices.
+    Index i stands for `codes[i]` of layer `layers[layer_of[i]]`; the lower index wins. Immutable: a new generation is a new index,
+    and `replaced` makes one that shares what did not change. Raises GeometryInvalid for a grid across the antimeridian or
+    with coordinates that are no degrees.
     """
 
-    def __init__(self, partitions: Sequence[Partition], boundaries: Boundaries) -> None:
+    def __init__(
+        self, partitions: Sequence[Partition], boundaries: Boundaries, *, engine: EngineName = "cells"
+    ) -> None:
         self.boundaries = boundaries
+        self._partitions = tuple(partitions)
         self.layers = tuple(dict.fromkeys(partition.layer for partition in partitions))
         self.codes: tuple[str, ...] = tuple(code for partition in partitions for code in partition.codes)
         self.layer_of: Bytes = np.repeat(
             np.array([self.layers.index(p.layer) for p in partitions], dtype=np.uint8), [len(p) for p in partitions]
         )
         self.geometry: Geometries = _joined(partitions)
-        self._borders: Borders = borders_of(self.geometry)
-        self._tree = shapely.STRtree(self.geometry)
-        self._lattice = lattice_of(self.geometry, self._tree)
-        _warm_up(self.geometry, self._borders, self._tree)
+        _check_degrees(self.codes, self.geometry)
+        self._engine = _engine(engine, self.geometry, self.layer_of, len(self.layers))
 
     @classmethod
-    def build(cls, boundaries: Boundaries) -> GridIndex:
+    def build(cls, boundaries: Boundaries, *, engine: EngineName = "cells") -> GridIndex:
         """An index over the boundaries in force: of each layer the narrowest level, by the deployment's priorities."""
-        return cls(boundaries.assignable(), boundaries)
+        return cls(boundaries.assignable(), boundaries, engine=engine)
 
     @classmethod
-    def of(cls, partitions: Sequence[Partition]) -> GridIndex:
+    def of(cls, partitions: Sequence[Partition], *, engine: EngineName = "cells") -> GridIndex:
         """An index over partitions that stand in priority order, the winning layer first; without names or paths."""
         priorities = {partition.layer: i for i, partition in reversed(list(enumerate(partitions)))}
-        return cls(partitions, Boundaries(0, tuple(partitions), priorities=priorities))
+        return cls(partitions, Boundaries(0, tuple(partitions), priorities=priorities), engine=engine)
+
+    def replaced(self, changed: Partition, boundaries: Boundaries | None = None) -> GridIndex:
+        """An index in which the grids of `changed` have their new shapes; this one goes on to answer as before.
+
+        Codes, layers and priorities stay; a moved border takes milliseconds, for all that lies elsewhere is shared. `boundaries`
+        are those of the new state (without them: the present ones with the new shapes, same generation). Raises
+        CodeInvalid for a code that the layer does not have: grids come and go by a new index.
+        """
+        at = next(
+            (i for i, p in enumerate(self._partitions) if (p.layer, p.level) == (changed.layer, changed.level)), None
+        )
+        unknown = [c for c in changed.codes if at is None or c not in self._partitions[at].position]
+        if at is None or unknown:
+            raise CodeInvalid(
+                f"layer {changed.layer} has no grid {', '.join(unknown[:3])} to be drawn anew", place="grid"
+            )
+        _check_degrees(changed.codes, changed.geometry)
+        before = self._partitions[at]
+        rows = np.array([before.position[code] for code in changed.codes], dtype=np.int64)
+        after = _redrawn(before, rows, changed)
+        index = object.__new__(GridIndex)
+        index.boundaries = boundaries or _with_partition(self.boundaries, before, after)
+        index._partitions = (*self._partitions[:at], after, *self._partitions[at + 1 :])
+        index.layers, index.codes, index.layer_of = self.layers, self.codes, self.layer_of
+        grids = rows + sum(len(p) for p in self._partitions[:at])
+        index.geometry = self.geometry.copy()
+        index.geometry[grids] = changed.geometry
+        index._engine = self._engine.replaced(grids, index.geometry)
+        return index
 
     @property
     def generation(self) -> int:
@@ -132,121 +160,102 @@ class GridIndex:
     def __len__(self) -> int:
         return len(self.codes)
 
-    def locate(self, lon: Floats, lat: Floats, *, tolerance_m: float = 0.0, distance: bool = True) -> Located:
+    def locate(
+        self, lon: Floats, lat: Floats, *, tolerance_m: float = 0.0, distance: bool = True, threads: int = 1
+    ) -> Located:
         """Every place has its grid, or a reason why not.
 
         `lon`, `lat`: WGS 84 degrees, equally long; what is not finite is "no-position". A place that nobody covers goes to the
-        nearest grid within `tolerance_m` metres (method "nearest"). `distance=False` leaves `distance_m` NaN.
+        nearest grid within `tolerance_m` metres (method "nearest"). `distance=False` leaves `distance_m` NaN and takes a
+        fraction of the time. `threads` share the places; the answers do not depend on how many.
         """
         lon = np.ascontiguousarray(lon, dtype=np.float64)
         lat = np.ascontiguousarray(lat, dtype=np.float64)
-        best = np.full((len(self.layers), len(lon)), _FREE, dtype=np.int32)
-        located = self._blank(lon, lat, tolerance_m)
-        if len(self.codes):
-            order, cell = self._lattice.ordered(lon, lat)
-            for first in range(0, len(order), BLOCK):
-                block = slice(first, first + BLOCK)
-                self._locate_block(order[block], cell[block], lon, lat, best, located)
-            if tolerance_m > 0.0:
-                self._nearest(lon, lat, tolerance_m, located)
-        if not distance:
-            located.distance_m[:] = np.nan
-        best[best == _FREE] = -1
-        located.by_layer.update(zip(self.layers, best, strict=True))
-        return located
+        answers = Answers.blank(len(lon), len(self.layers))
+        metres = np.full(len(lon), np.nan)
+
+        def part(span: slice) -> None:
+            some = Answers(answers.winner[span], answers.method[span], answers.reason[span], answers.by_layer[:, span])
+            self._locate_part(lon[span], lat[span], tolerance_m, distance, some, metres[span])
+
+        bounds = np.linspace(0, len(lon), min(threads, 1 + len(lon) // _PER_THREAD) + 1).astype(int).tolist()
+        spans = [slice(*pair) for pair in itertools.pairwise(bounds)]
+        if len(spans) == 1:
+            part(spans[0])
+        else:
+            with ThreadPoolExecutor(len(spans)) as pool:
+                list(pool.map(part, spans))
+        by_layer = dict(zip(self.layers, answers.by_layer, strict=True))
+        return Located(self.codes, answers.winner, answers.method, answers.reason, metres, by_layer)
+
+    def _locate_part(
+        self, lon: Floats, lat: Floats, tolerance_m: float, distance: bool, answers: Answers, metres: Floats
+    ) -> None:
+        """The places of one thread, written in place."""
+        self._engine.cover(lon, lat, self._unfound(tolerance_m), answers)
+        if distance:
+            inside = np.where(answers.method == EDGE, -1, answers.winner)
+            metres[:] = self._engine.distances_m(inside, lon, lat)
+            metres[answers.method == EDGE] = 0.0
+        if tolerance_m > 0.0 and len(self.codes):
+            self._nearest(lon, lat, tolerance_m, answers, metres if distance else None)
+
+    def _unfound(self, tolerance_m: float) -> int:
+        """The reason of a place that nobody covers."""
+        return NO_BOUNDARIES if not self.codes else BEYOND if tolerance_m > 0.0 else OUTSIDE
 
     def one(self, lon: float, lat: float, *, tolerance_m: float = 0.0, candidates_within_m: float = 50.0) -> Assignment:
         """Whose is this place, with its path, its layers and everybody within `candidates_within_m` metres.
 
-        The same answer as `locate` gives for an array of one; a few dozen microseconds and no compiled code.
+        The same answer as `locate` gives for an array of one.
         """
-        place = np.array([lon], dtype=np.float64), np.array([lat], dtype=np.float64)
-        near = self.candidates(*place, max(candidates_within_m, tolerance_m))
-        grids, covers = near.grid.tolist(), near.covers.tolist()
-        layers = self._layers_of([g for g, covered in zip(grids, covers, strict=True) if covered])
-        if not grids or not (covers[0] or near.distance_m[0] <= tolerance_m):
-            reason = REASONS[self._blank(*place, tolerance_m).reason[0]]
-            return self._assignment(None, "none", reason, layers, None, self._listed(near, candidates_within_m, None))
-        listed = self._listed(near, candidates_within_m, grids[0])
-        if covers[0] and not shapely.contains_xy(self.geometry[grids[0]], lon, lat):
-            return self._assignment(grids[0], "edge", None, layers, 0.0, listed)
-        metres = float(border_distance_m(self._borders, near.grid[:1], *place)[0])
-        return self._assignment(grids[0], "inside" if covers[0] else "nearest", None, layers, metres, listed)
+        winner, method, lowest = self._engine.place(lon, lat)
+        layers = {layer: self.codes[g] if g >= 0 else None for layer, g in zip(self.layers, lowest, strict=True)}
+        finite = lon - lon == 0.0 and lat - lat == 0.0
+        within = max(candidates_within_m, tolerance_m)
+        near = sorted(self._engine.near_one(lon, lat, within), key=_by_rule) if finite else []
+        if winner < 0 and near and near[0][1] <= tolerance_m:
+            winner, method = near[0][0], NEAREST
+        listed = self._listed(near, candidates_within_m, winner)
+        if winner < 0:
+            reason = REASONS[self._unfound(tolerance_m) if finite else NO_POSITION]
+            return self._assignment(None, "none", reason, layers, None, listed)
+        metres = next(far for grid, far, _ in near if grid == winner)
+        return self._assignment(winner, METHODS[method], None, layers, metres, listed)
+
+    def place(self, lon: float, lat: float) -> tuple[int, int, list[int]]:
+        """(winner, method, lowest grid of every layer) of one place, as numbers: the bare kernel. -1 for none."""
+        return self._engine.place(lon, lat)
 
     def candidates(self, lon: Floats, lat: Floats, within_m: float) -> Near:
         """Every grid that covers a place or comes within `within_m` metres of it, in the order of the rule."""
         finite = np.flatnonzero(np.isfinite(lon) & np.isfinite(lat))
-        place, grid = near_pairs(self._tree, lon[finite], lat[finite], within_m)
-        place = finite[place]
-        covers = shapely.intersects_xy(self.geometry[grid], lon[place], lat[place])
-        distance = np.zeros(len(grid))
-        outside = np.flatnonzero(~covers)
-        distance[outside] = border_distance_m(self._borders, grid[outside], lon[place[outside]], lat[place[outside]])
-        keep = np.flatnonzero(covers | (distance <= within_m))
-        order = keep[np.lexsort((grid[keep], distance[keep], ~covers[keep], place[keep]))]
-        return Near(place[order], grid[order], distance[order], covers[order])
+        pairs = self._engine.near(
+            np.ascontiguousarray(lon[finite], np.float64), np.ascontiguousarray(lat[finite], np.float64), within_m
+        )
+        metres = np.where(pairs.covers, 0.0, pairs.metres)
+        order = np.lexsort((pairs.grid, metres, ~pairs.covers, pairs.place))
+        grid = pairs.grid[order].astype(np.int64)
+        return Near(finite[pairs.place[order]], grid, metres[order], pairs.covers[order])
 
-    def _blank(self, lon: Floats, lat: Floats, tolerance_m: float) -> Located:
-        """Nobody found yet, with the reason that holds if it stays so."""
-        n = len(lon)
-        usual = NO_BOUNDARIES if not self.codes else BEYOND if tolerance_m > 0.0 else OUTSIDE
-        reason = np.full(n, usual, dtype=np.uint8)
-        reason[~(np.isfinite(lon) & np.isfinite(lat))] = NO_POSITION
-        winner, method = np.full(n, -1, dtype=np.int32), np.full(n, NONE, dtype=np.uint8)
-        return Located(self.codes, winner, method, reason, np.full(n, np.nan), {})
-
-    def _locate_block(self, block: Ints, cell: Ints, lon: Floats, lat: Floats, best: Indices, located: Located) -> None:
-        """The winner, the grid of every layer, method and distance of the places in `block`, written in place."""
-        x, y = lon[block], lat[block]
-        place, grid = self._lattice.pairs(cell)
-        covers = shapely.intersects_xy(self.geometry[grid], x[place], y[place])
-        place, grid = place[covers], grid[covers].astype(np.int32)
-        lowest = np.full(len(self.layers) * len(block), _FREE, dtype=np.int32)
-        # The lowest index of every layer; layers stand in priority order, so the lowest of all wins.
-        np.minimum.at(lowest, self.layer_of[grid] * np.int64(len(block)) + place, grid)
-        by_layer = lowest.reshape(len(self.layers), len(block))
-        best[:, block] = by_layer
-        winner = by_layer.min(axis=0)
-        found = np.flatnonzero(winner != _FREE)
-        x, y, block, winner = x[found], y[found], block[found], winner[found]
-        located.winner[block] = winner
-        located.reason[block] = FOUND
-        metres = border_distance_m(self._borders, winner.astype(np.int64), x, y)
-        # Only who is this near a border can lie on it: the exact predicate is asked for these alone.
-        touching = metres < _TOUCHING_M
-        edge = np.flatnonzero(touching)[~shapely.contains_xy(self.geometry[winner[touching]], x[touching], y[touching])]
-        located.method[block] = INSIDE
-        located.method[block[edge]] = EDGE
-        metres[edge] = 0.0
-        located.distance_m[block] = metres
-
-    def _nearest(self, lon: Floats, lat: Floats, tolerance_m: float, located: Located) -> None:
+    def _nearest(self, lon: Floats, lat: Floats, tolerance_m: float, answers: Answers, metres: Floats | None) -> None:
         """Places that nobody covers go to the nearest grid within the tolerance; equally near: the lower index."""
-        open_places = np.flatnonzero(located.reason == BEYOND)
-        for first in range(0, len(open_places), BLOCK):
-            block = open_places[first : first + BLOCK]
-            near = self.candidates(lon[block], lat[block], tolerance_m)
-            place, at = np.unique(near.place, return_index=True)
-            rows = block[place]
-            located.winner[rows] = near.grid[at]
-            located.method[rows] = NEAREST
-            located.reason[rows] = FOUND
-            located.distance_m[rows] = near.distance_m[at]
+        open_places = np.flatnonzero(answers.reason == BEYOND)
+        near = self.candidates(lon[open_places], lat[open_places], tolerance_m)
+        place, at = np.unique(near.place, return_index=True)
+        rows = open_places[place]
+        answers.winner[rows] = near.grid[at]
+        answers.method[rows] = NEAREST
+        answers.reason[rows] = FOUND
+        if metres is not None:
+            metres[rows] = near.distance_m[at]
 
-    def _layers_of(self, covering: Sequence[int]) -> dict[str, str | None]:
-        """The lowest of the covering grids in every layer."""
-        layers: dict[str, str | None] = dict.fromkeys(self.layers)
-        for grid in sorted(covering, reverse=True):
-            layers[self.layers[self.layer_of[grid]]] = self.codes[grid]
-        return layers
-
-    def _listed(self, near: Near, within_m: float, winner: int | None) -> tuple[Candidate, ...]:
+    def _listed(self, near: Sequence[tuple[int, float, bool]], within_m: float, winner: int) -> tuple[Candidate, ...]:
         """Those within `within_m` metres, and the winner, also when it is farther."""
-        pairs = zip(near.grid.tolist(), near.distance_m.tolist(), strict=True)
         return tuple(
-            Candidate(self.codes[grid], self.layers[self.layer_of[grid]], None, metres)
-            for grid, metres in pairs
-            if metres <= within_m or grid == winner
+            Candidate(self.codes[grid], self.layers[self.layer_of[grid]], None, 0.0 if covers else metres)
+            for grid, metres, covers in near
+            if covers or metres <= within_m or grid == winner
         )
 
     def _assignment(
@@ -282,17 +291,51 @@ def _joined(partitions: Sequence[Partition]) -> Geometries:
     return joined
 
 
-def _warm_up(geometry: Geometries, borders: Borders, tree: shapely.STRtree) -> None:
-    """Tree and prepared polygons are complete: nothing is left to be built at first use.
+def _by_rule(near: tuple[int, float, bool]) -> tuple[bool, float, int]:
+    """Covering grids first, by index; then the others by distance and index."""
+    grid, metres, covers = near
+    return not covers, 0.0 if covers else metres, grid
 
-    GEOS builds their inner indexes lazily and without a lock; first use from two threads corrupts memory. A place inside the
-    bounding box is needed, or the predicate answers before it builds; a vertex also takes the path of the edge.
-    """
-    tree.query(shapely.box(-180, -90, 180, 90))
-    shapely.prepare(geometry)
-    drawn = np.flatnonzero(np.diff(borders.start))
-    vertex = borders.vertices[borders.start[drawn]]
-    inner = shapely.get_coordinates(shapely.point_on_surface(geometry[drawn]))
-    for predicate in (shapely.intersects_xy, shapely.contains_xy):
-        predicate(geometry[drawn], vertex[:, 0], vertex[:, 1])
-        predicate(geometry[drawn], inner[:, 0], inner[:, 1])
+
+def _engine(name: EngineName, geometry: Geometries, layer_of: Bytes, layers: int) -> Engine:
+    if name == "geos":
+        return GeosEngine(geometry, layer_of, layers)
+    from gis.cellengine import CellEngine  # numba: 0.3 s and 60 MB that --help never pays
+
+    return CellEngine.of(geometry, layer_of, layers)
+
+
+def _check_degrees(codes: Sequence[str], geometry: Geometries) -> None:
+    """GeometryInvalid for the first grid that lies across the antimeridian, or whose coordinates are not finite or no degrees."""
+    bounds = shapely.bounds(geometry).reshape(-1, 4)
+    drawn = ~shapely.is_empty(geometry)
+    with np.errstate(invalid="ignore"):
+        degrees = (np.abs(bounds[:, ::2]) <= 180.0).all(axis=1) & (np.abs(bounds[:, 1::2]) <= 90.0).all(axis=1)
+        wide = bounds[:, 2] - bounds[:, 0] > 180.0
+    coordinates, owner = shapely.get_coordinates(geometry, return_index=True)
+    degrees[owner[~np.isfinite(coordinates).all(axis=1)]] = False
+    for i in np.flatnonzero(drawn & ~degrees)[:1].tolist():
+        raise GeometryInvalid(f"grid {codes[i]} has coordinates that are no WGS 84 degrees", place=codes[i])
+    for i in np.flatnonzero(drawn & wide)[:1].tolist():
+        raise GeometryInvalid(
+            f"grid {codes[i]} reaches over more than 180 degrees of longitude: one that lies across the antimeridian must "
+            "be cut there into a grid on either side",
+            place=codes[i],
+        )
+
+
+def _redrawn(before: Partition, rows: Ints, changed: Partition) -> Partition:
+    """The partition with new shapes at `rows`; codes, names and their order stay, so nothing is sorted or checked again."""
+    after = object.__new__(Partition)
+    geometry = before.geometry.copy()
+    geometry[rows] = changed.geometry
+    geometry.flags.writeable = False
+    fields = {"layer": before.layer, "level": before.level, "codes": before.codes, "names": before.names}
+    for name, value in (fields | {"geometry": geometry}).items():
+        object.__setattr__(after, name, value)
+    return after
+
+
+def _with_partition(boundaries: Boundaries, before: Partition, after: Partition) -> Boundaries:
+    """The boundaries with one partition in another's place."""
+    return replace(boundaries, partitions=tuple(after if p is before else p for p in boundaries.partitions))

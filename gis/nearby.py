@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +13,7 @@ from gis.partition import Geometries
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
+Bytes = npt.NDArray[np.uint8]
 
 #: From this many pairs on the compiled loop is worth its import (0.3 s); below it numpy answers, with the same bits.
 COMPILE_FROM = 512
@@ -23,28 +21,32 @@ COMPILE_FROM = 512
 #: Segments that share one bounding box.
 RUN = 16
 
-#: A segment is skipped only when it is farther than the best by more than rounding can hide: relative, and metres.
-_SLACK, _SLACK_M = 1.0 + 1e-12, 1e-6
-
 
 @dataclass(frozen=True)
 class Borders:
-    """The border vertices of every grid in one array: grid g owns rows `start[g]:start[g + 1]` of `vertices` (lon, lat).
+    """The border vertices of every grid in one array: grid g owns rows `start[g]:stop[g]` of `vertices` (lon, lat).
 
     Every ring, hole or shell, ends with a row of NaN, so that no segment leads from one ring to the next. RUN segments share a
-    box (west, south, east, north): grid g owns rows `first_box[g]:first_box[g + 1]` of `boxes`.
+    box (west, south, east, north): those of grid g begin at row `first_box[g]` of `boxes`.
     """
 
     vertices: Floats
     start: Ints
+    stop: Ints
     boxes: Floats
     first_box: Ints
+
+    @property
+    def arrays(self) -> tuple[Floats, Ints, Ints, Floats, Ints]:
+        """All of it, in the order in which the compiled loops ask for it."""
+        return self.vertices, self.start, self.stop, self.boxes, self.first_box
 
 
 def borders_of(geometry: Geometries) -> Borders:
     """The borders of an array of polygons and multipolygons; a third dimension is dropped."""
     if len(geometry) == 0:
-        return Borders(np.empty((0, 2)), np.zeros(1, dtype=np.int64), np.empty((0, 4)), np.zeros(1, dtype=np.int64))
+        nobody = np.empty(0, dtype=np.int64)
+        return Borders(np.empty((0, 2)), nobody, nobody, np.empty((0, 4)), nobody)
     # The empty multipolygon in front makes shapely answer in one form, also when every grid is a plain polygon.
     mixed = np.concatenate([np.array([shapely.MultiPolygon()], dtype=object), geometry])
     _, vertices, (rings, polygons, grids) = shapely.to_ragged_array(mixed, include_z=False)
@@ -53,7 +55,19 @@ def borders_of(geometry: Geometries) -> Borders:
     spaced[np.arange(len(vertices)) + ring_of] = vertices
     first_ring = polygons[grids[1:]]
     start = (rings[first_ring] + first_ring).astype(np.int64)
-    return Borders(spaced, start, *_boxes(spaced, start))
+    boxes, first_box = _boxes(spaced, start)
+    return Borders(spaced, start[:-1], start[1:], boxes, first_box[:-1])
+
+
+def with_changed(borders: Borders, grids: Ints, geometry: Geometries) -> Borders:
+    """The borders after `grids` were drawn anew as `geometry`: appended behind the others, whose rows stay where they are."""
+    drawn = borders_of(geometry)
+    start, stop, first_box = borders.start.copy(), borders.stop.copy(), borders.first_box.copy()
+    start[grids] = drawn.start + len(borders.vertices)
+    stop[grids] = drawn.stop + len(borders.vertices)
+    first_box[grids] = drawn.first_box + len(borders.boxes)
+    vertices = np.concatenate([borders.vertices, drawn.vertices])
+    return Borders(vertices, start, stop, np.concatenate([borders.boxes, drawn.boxes]), first_box)
 
 
 def _boxes(vertices: Floats, start: Ints) -> tuple[Floats, Ints]:
@@ -82,26 +96,16 @@ def border_distance_m(borders: Borders, grid: Ints, lon: Floats, lat: Floats) ->
     if len(grid) < COMPILE_FROM:
         rows = zip(grid.tolist(), lon.tolist(), lat.tolist(), east.tolist(), north.tolist(), strict=True)
         return np.array([_one_distance_m(borders, *row) for row in rows], dtype=np.float64)
+    from gis.nearquery import distances
+
     out = np.empty(len(grid))
-    loop = _compiled()
-    loop(
-        borders.vertices,
-        borders.start,
-        borders.boxes,
-        borders.first_box,
-        grid.astype(np.int64),
-        lon,
-        lat,
-        east,
-        north,
-        out,
-    )
+    distances(*borders.arrays, grid.astype(np.int64), lon, lat, east, north, out)
     return out
 
 
 def _one_distance_m(borders: Borders, grid: int, lon: float, lat: float, east: float, north: float) -> float:
     """The same arithmetic as the compiled loop, operation by operation, over all segments of one grid at once."""
-    vertices = borders.vertices[borders.start[grid] : borders.start[grid + 1]]
+    vertices = borders.vertices[borders.start[grid] : borders.stop[grid]]
     x = (vertices[:, 0] - lon) * east
     y = (vertices[:, 1] - lat) * north
     ax, ay = x[:-1], y[:-1]
@@ -111,69 +115,6 @@ def _one_distance_m(borders: Borders, grid: int, lon: float, lat: float, east: f
     t = np.clip(-(ax * dx + ay * dy) / np.where(squared == 0.0, 1.0, squared), 0.0, 1.0)
     nx, ny = ax + t * dx, ay + t * dy
     return float(np.sqrt(np.fmin.reduce(nx * nx + ny * ny, initial=np.inf)))
-
-
-@cache
-def _compiled() -> Callable[..., None]:
-    """The loop over places and segments, compiled once a machine (numba's cache) and loaded when first needed."""
-    from numba import njit  # 0.3 s and 60 MB that a server without batches never pays
-
-    options: dict[str, Any] = {"nogil": True, "cache": True, "error_model": "numpy"}
-    try:
-        return njit(**options)(_distances)  # type: ignore[no-any-return]
-    except RuntimeError:  # no folder to cache in: compile in every process
-        return njit(**(options | {"cache": False}))(_distances)  # type: ignore[no-any-return]
-
-
-def _distances(
-    vertices: Floats,
-    start: Ints,
-    boxes: Floats,
-    first_box: Ints,
-    grid: Ints,
-    lon: Floats,
-    lat: Floats,
-    east: Floats,
-    north: Floats,
-    out: Floats,
-) -> None:
-    """The least distance over all segments; runs whose box is farther than the best are passed over.
-
-    One function, for numba's cache does not see a change in a function that another one calls.
-    """
-    for i in range(len(grid)):
-        g = grid[i]
-        begin, end = first_box[g], first_box[g + 1]
-        nearest, least = begin, np.inf
-        for run in range(begin, end):
-            x = max((boxes[run, 0] - lon[i]) * east[i], (lon[i] - boxes[run, 2]) * east[i], 0.0)
-            y = max((boxes[run, 1] - lat[i]) * north[i], (lat[i] - boxes[run, 3]) * north[i], 0.0)
-            if x * x + y * y < least:
-                nearest, least = run, x * x + y * y
-        best, reach = np.inf, np.inf
-        # An extra turn before all others: the run with the nearest box makes most of them needless.
-        for turn in range(begin - min(1, end - begin), end):
-            run = nearest if turn < begin else turn
-            x = max((boxes[run, 0] - lon[i]) * east[i], (lon[i] - boxes[run, 2]) * east[i], 0.0)
-            y = max((boxes[run, 1] - lat[i]) * north[i], (lat[i] - boxes[run, 3]) * north[i], 0.0)
-            if x * x + y * y > reach * reach:
-                continue
-            first = start[g] + (run - begin) * RUN
-            bx, by = np.nan, np.nan
-            for k in range(first, min(first + RUN + 1, start[g + 1])):
-                ax, ay = bx, by
-                bx = (vertices[k, 0] - lon[i]) * east[i]
-                by = (vertices[k, 1] - lat[i]) * north[i]
-                dx, dy = bx - ax, by - ay
-                squared = dx * dx + dy * dy
-                t = -(ax * dx + ay * dy) / (1.0 if squared == 0.0 else squared)
-                t = 0.0 if t < 0.0 else (1.0 if t > 1.0 else t)
-                nx, ny = ax + t * dx, ay + t * dy
-                found = nx * nx + ny * ny
-                if found < best:  # never true of NaN, the mark between two rings
-                    best = found
-                    reach = np.sqrt(found) * _SLACK + _SLACK_M
-        out[i] = np.sqrt(best)
 
 
 def near_pairs(tree: shapely.STRtree, lon: Floats, lat: Floats, within_m: float) -> tuple[Ints, Ints]:
