@@ -8,8 +8,9 @@ import numpy as np
 
 from gis.assignment import Assignment, Candidate
 from gis.claims import Claims
-from gis.doubt import Decision, Doubt, Prior, decide, doubt_of
+from gis.doubt import Decision, Doubt, decide, doubt_of
 from gis.nearby import border_distance_m, borders_of
+from gis.prior import Prior
 
 #: A grid beyond the stated distance is a candidate from this probability on.
 WORTH_NAMING = 1e-3

@@ -22,8 +22,9 @@ import numpy as np
 import numpy.typing as npt
 
 from gis.claims import MAX_ACCURACY_M, MIN_ACCURACY_M, Claims, Floats, Ints
-from gis.crs import area_m2, metres_per_degree
-from gis.errors import CoordinateInvalid, GridUnknown, ParameterInvalid
+from gis.crs import metres_per_degree
+from gis.errors import CoordinateInvalid, ParameterInvalid
+from gis.prior import Prior
 
 #: Version of the arithmetic, written into receipts.
 KERNEL = "gridbeat-doubt/1"
@@ -48,23 +49,6 @@ _NOTHING = 1e-9
 
 #: Pairs of a place and a grid that are held at a time.
 _PAIRS = 1 << 20
-
-
-@dataclass(frozen=True, eq=False)
-class Prior:
-    """How much likelier a true place is on each grid's ground than elsewhere, before any report: a density, not a sum.
-
-    `weight[i]` > 0 stands for grid i of the index, `outside` >= 0 for the ground of no grid; only ratios count. `name` goes into
-    the receipt. Raises ParameterInvalid for other values.
-    """
-
-    name: str
-    weight: Floats
-    outside: float = 1.0
-
-    def __post_init__(self) -> None:
-        if not (np.isfinite(self.weight).all() and (self.weight > 0.0).all() and 0.0 <= self.outside < math.inf):
-            raise ParameterInvalid(f"the weights of prior {self.name} must be positive numbers", place="prior")
 
 
 @dataclass(frozen=True, eq=False)
@@ -176,18 +160,52 @@ def doubt_of(claims: Claims, lon: float, lat: float, accuracy_m: float, *, prior
     if not (math.isfinite(lon) and math.isfinite(lat)):
         raise CoordinateInvalid("the place is not finite", place="lon, lat")
     grid, wins, lies = _one(claims, lon, lat, sigma)
-    index = claims.index
     outside, outside_of = _settled(claims, np.zeros(len(grid), np.int64), grid, wins, lies, 1, prior)
-    rows = sorted(zip((-wins).tolist(), grid.tolist(), strict=True))[:LISTED]
-    listed = {index.codes[g]: -p for p, g in rows if p <= -_NOTHING}
-    others = max(0.0, float(wins.sum()) - sum(listed.values())) if len(grid) > LISTED else 0.0
+    rows = sorted(zip((-wins).tolist(), grid.tolist(), lies.tolist(), strict=True))
+    return _doubt(claims, float(accuracy_m), rows, float(outside[0]), outside_of[:, 0].tolist(), prior)
+
+
+def doubts_of(
+    claims: Claims, lon: Floats, lat: Floats, accuracy_m: Floats, *, prior: Prior | None = None
+) -> list[Doubt | None]:
+    """The doubt about every place, some times quicker than one by one; None where place or accuracy is NaN (unknown)."""
+    accuracy = np.broadcast_to(np.asarray(accuracy_m, dtype=np.float64), np.shape(lon))
+    known = np.flatnonzero(~(np.isnan(accuracy) | ~np.isfinite(lon) | ~np.isfinite(lat)))
+    found = probabilities(claims, lon[known], lat[known], accuracy[known], prior=prior)
+    pairs = list(zip((-found.wins).tolist(), found.grid.tolist(), found.lies.tolist(), strict=True))
+    until = np.cumsum(np.bincount(found.place, minlength=len(known))).tolist()
+    doubts: list[Doubt | None] = [None] * len(accuracy)
+    columns = known.tolist(), accuracy[known].tolist(), found.outside.tolist(), found.outside_of.T.tolist()
+    begin = 0
+    for row, metres, outside, outside_of, end in zip(*columns, until, strict=True):
+        doubts[row] = _doubt(claims, metres, pairs[begin:end], outside, outside_of, prior)
+        begin = end
+    return doubts
+
+
+def _doubt(
+    claims: Claims,
+    accuracy_m: float,
+    rows: list[tuple[float, int, float]],
+    outside: float,
+    outside_of: list[float],
+    prior: Prior | None,
+) -> Doubt:
+    """The doubt from rows of (-wins, grid, lies) in their order."""
+    index = claims.index
+    wins = {index.codes[grid]: -less for less, grid, _ in rows[:LISTED] if less <= -_NOTHING}
     layers: dict[str, dict[str, float]] = {layer: {} for layer in index.layers}
-    for p, g in sorted(zip((-lies).tolist(), grid.tolist(), strict=True)):
-        held = layers[index.layers[index.layer_of[g]]]
-        if len(held) < LISTED and p <= -_NOTHING:
-            held[index.codes[g]] = -p
-    none = dict(zip(index.layers, outside_of[:, 0].tolist(), strict=True))
-    return Doubt(float(accuracy_m), listed, float(outside[0]), others, layers, none, prior.name if prior else None)
+    for _, grid, lies in sorted(rows, key=_likeliest_in_layer):
+        held = layers[index.layers[index.layer_of[grid]]]
+        if len(held) < LISTED and lies >= _NOTHING:
+            held[index.codes[grid]] = lies
+    others = max(0.0, -sum(row[0] for row in rows[LISTED:])) if len(rows) > LISTED else 0.0
+    none = dict(zip(index.layers, outside_of, strict=True))
+    return Doubt(accuracy_m, wins, outside, others, layers, none, prior.name if prior else None)
+
+
+def _likeliest_in_layer(row: tuple[float, int, float]) -> tuple[float, int]:
+    return -row[2], row[1]
 
 
 @dataclass(frozen=True)
@@ -234,35 +252,6 @@ def decide(
         return Decision(None, (), (), ambiguous=True, reason=AMBIGUOUS, probability=None)
     owners, told = ((best, *others), ()) if policy == "joint" else ((best,), others)
     return Decision(best, owners, told, ambiguous=True, reason=None, probability=probability)
-
-
-def households_prior(claims: Claims, households: Mapping[str, int], *, share: float = 0.5) -> Prior:
-    """Reports come from households: a grid counts by its households per m2 against the mean of all grids that are named.
-
-    `share` (0..1, below 1) of all reports follow the households, the rest comes from anywhere; so nowhere is impossible. Grids that are
-    not named, and the outside, count as the mean.
-    """
-    if not 0.0 <= share < 1.0:
-        raise ParameterInvalid("share must be at least 0 and below 1", place="share")
-    index = claims.index
-    named = np.array([i for i, code in enumerate(index.codes) if code in households], dtype=np.int64)
-    weight = np.ones(len(index))
-    if len(named):
-        count = np.array([households[index.codes[i]] for i in named.tolist()], dtype=np.float64)
-        area = np.maximum(area_m2(index.geometry[named]), 1e-6)
-        mean = count.sum() / area.sum()
-        if mean > 0.0:
-            weight[named] = 1.0 - share + share * count / area / mean
-    return Prior("households", weight)
-
-
-def home_prior(claims: Claims, code: str, *, factor: float = 4.0) -> Prior:
-    """Reporters mostly report from their own grid: its ground counts `factor` times any other. GridUnknown without such a grid."""
-    if code not in claims.position:
-        raise GridUnknown(f"no grid {code} to be at home in", place=code)
-    weight = np.ones(len(claims.index))
-    weight[claims.position[code]] = factor
-    return Prior("home", weight)
 
 
 def _blocks(claims: Claims, rows: Ints, sigma: Floats) -> Iterator[Ints]:

@@ -22,16 +22,15 @@ from gis.doubt import (
     SIGMAS_68,
     Decision,
     Doubt,
-    Prior,
     decide,
     doubt_of,
-    home_prior,
-    households_prior,
+    doubts_of,
     probabilities,
 )
 from gis.errors import CoordinateInvalid, GridUnknown, ParameterInvalid
 from gis.locate import GridIndex
 from gis.partition import partition_of
+from gis.prior import Prior, home_prior, households_prior
 from tests.calibration import EAST, LAT, LON, NORTH, in_degrees, random_town, simulate
 
 Floats = npt.NDArray[np.float64]
@@ -272,6 +271,23 @@ def test_one_and_many_say_the_same_in_any_order_and_thread(monkeypatch: pytest.M
 
     with ThreadPoolExecutor(4) as pool:
         assert all(pool.map(one, range(300)))
+
+
+def test_many_doubts_are_those_of_one_by_one_and_none_where_something_is_unknown() -> None:
+    rng = np.random.default_rng(4)
+    claims = Claims.of(random_town(rng, 6, 200.0))
+    lon, lat = (np.ascontiguousarray(a) for a in place(*rng.uniform(-100.0, 1_300.0, (2, 50))))
+    accuracy = rng.uniform(5.0, 40.0, 50)
+    lon[3], accuracy[7] = np.nan, np.nan
+    prior = home_prior(claims, "g00008")
+    many = doubts_of(claims, lon, lat, accuracy, prior=prior)
+    assert [i for i, doubt in enumerate(many) if doubt is None] == [3, 7]
+    ones = [None if i in {3, 7} else doubt_of(claims, lon[i], lat[i], accuracy[i], prior=prior) for i in range(50)]
+    for doubt, one in zip(many, ones, strict=True):
+        if doubt is not None and one is not None:
+            assert list(doubt.wins.items()) == list(one.wins.items())
+            assert doubt.outside_of == one.outside_of
+            assert {k: list(v) for k, v in doubt.layers.items()} == {k: list(v) for k, v in one.layers.items()}
 
 
 def test_five_kilometres_of_doubt_over_a_town_list_twenty_grids_and_sum_all() -> None:
