@@ -14,13 +14,16 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from data.addressing import place_of
 from data.report import Report
+from gis.assess import assess
 from gis.assignment import Assignment
+from gis.claims import Claims
 from gis.crs import one_to_storage, parse_datum
 from gis.jurisdiction import Facts, choose
 from gis.locate import Located
 from gis.nearby import Floats
-from gis.policy import PolicyDocument
+from gis.policy import InDoubt, PolicyDocument
 from gis.store.live import State
 
 
@@ -70,10 +73,11 @@ class Place:
 
 @dataclass(frozen=True)
 class Question:
-    """A place and the facts, to ask whose it is."""
+    """A place and the facts, to ask whose it is; without a position, what the gazetteer of then made of the address."""
 
     place: Place
     facts: Facts
+    readings: dict[str, Any] | None = None
 
     @classmethod
     def of_report(cls, report: Report, at: datetime) -> Question:
@@ -85,11 +89,12 @@ class Question:
     def of(cls, grounds: dict[str, Any]) -> Question:
         """The question that a receipt answered."""
         facts = grounds["facts"] | {"at": datetime.fromisoformat(grounds["facts"]["at"])}
-        return cls(Place(**grounds["place"]), Facts(**facts))
+        return cls(Place(**grounds["place"]), Facts(**facts), grounds.get("readings"))
 
     def as_grounds(self) -> dict[str, Any]:
         """What a receipt keeps of it."""
-        return {"place": asdict(self.place), "facts": asdict(self.facts) | {"at": self.facts.at.isoformat()}}
+        kept = {"place": asdict(self.place), "facts": asdict(self.facts) | {"at": self.facts.at.isoformat()}}
+        return kept if self.readings is None else kept | {"readings": self.readings}
 
 
 @dataclass(frozen=True)
@@ -102,9 +107,12 @@ class Decision:
 
 
 def decide(state: State, question: Question, policy: Policy) -> Decision:
-    """Whose the place is; one with an address alone waits in the queue until somebody says."""
+    """Whose the place is; one with an address alone by its readings, or it waits in the queue until somebody says."""
     position = question.place.lon_lat()
     grounds = question.as_grounds() | {"policy": policy.as_grounds()}
+    if position is None and question.readings is not None:
+        found = place_of(state.index, question.readings)
+        return Decision(found.assignment, found.lon_lat, grounds)
     if position is None:
         nowhere = state.index.one(float("nan"), float("nan"))
         return Decision(replace(nowhere, reason="address-only"), None, grounds)
@@ -112,17 +120,40 @@ def decide(state: State, question: Question, policy: Policy) -> Decision:
 
 
 def _at(state: State, position: tuple[float, float], question: Question, policy: Policy) -> Assignment:
-    """By the priorities, unless a rule of jurisdiction puts another layer first."""
-    distances = {"tolerance_m": policy.tolerance_m, "candidates_within_m": policy.within_m(question.place.accuracy_m)}
+    """By the priorities unless a rule of jurisdiction puts another layer first; with an accuracy by the likeliest winner."""
+    accuracy_m, document = question.place.accuracy_m, policy.document
+    distances = {"tolerance_m": policy.tolerance_m, "candidates_within_m": policy.within_m(accuracy_m)}
     found = state.index.one(*position, **distances)
-    choice = choose(found.layers, policy.document.rules, question.facts, policy.document.zone)
-    if choice is None:
-        return found
-    if choice.rule is None:
-        return replace(found, backup=choice.backup)
-    order = (choice.layer, *(layer for layer in state.index.layers if layer != choice.layer))
-    found = state.in_order(order).one(*position, **distances)
-    return replace(found, rule=choice.rule.id, backup=choice.backup)
+    choice = choose(found.layers, document.rules, question.facts, document.zone)
+    rule, layers = None, state.index.layers
+    if choice is not None and choice.rule is not None:
+        rule = choice.rule.id
+        layers = (choice.layer, *(layer for layer in layers if layer != choice.layer))
+    if accuracy_m is not None and len(state.index):
+        found = _in_doubt(state.claims(layers), position, accuracy_m, document.in_doubt(question.facts), policy)
+    elif rule is not None:
+        found = state.in_order(layers).one(*position, **distances)
+    backup = choice.backup if choice and choice.backup != found.grid else None
+    return replace(found, rule=rule, backup=backup)
+
+
+def _in_doubt(
+    claims: Claims, position: tuple[float, float], accuracy_m: float, entry: InDoubt, policy: Policy
+) -> Assignment:
+    """The likeliest winner, what the policy makes of it, and who else owns it or hears of it."""
+    found = assess(
+        claims,
+        *position,
+        accuracy_m,
+        policy=entry.policy,
+        threshold=entry.threshold,
+        tell=entry.tell,
+        tolerance_m=policy.tolerance_m,
+        candidates_within_m=policy.within_m(accuracy_m),
+    )
+    if found.decision is None:
+        return found.assignment
+    return replace(found.assignment, owners=found.decision.owners, told=found.decision.told)
 
 
 def locate_by_rules(state: State, lon: Floats, lat: Floats, policy: Policy, facts: Facts) -> Located:

@@ -30,6 +30,17 @@ WHY: Final[dict[str, tuple[str, str]]] = {
     "no-boundaries": ("当时没有生效的网格", "no grids were in force"),
     "no-position": ("没有可用的坐标", "it has no usable position"),
     "address-only": ("只有地址、没有坐标", "it has an address and no position"),
+    "address-empty": ("地址里没有可查的内容", "the address says nothing that could be looked for"),
+    "address-unknown": ("地名库里查不到这个地址", "the gazetteer does not know the address"),
+    "address-ambiguous": (
+        "地址对应多处地点，需人工选定",
+        "the address may mean several places; a person has to say which",
+    ),
+    "address-vague": (
+        "地址只说到大致范围，需人工确认",
+        "the address names only a wider area; a person has to say where",
+    ),
+    "address-outside": ("地址所指的地点在所有网格之外", "the place that the address means lies outside all grids"),
     "ambiguous": ("定位误差较大，需人工确认", "the position is too unsure; a person has to say"),
 }
 RULE: Final = ("，按规则“{rule}”", ", by the rule “{rule}”")

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
+from data.addressing import readings_of
 from data.decide import Decision, Policy, Question, decide
 from data.report import Report
 from gis.assignment import Assignment
@@ -70,7 +71,10 @@ def accept(
     moment = Moment(admission.received_at, admission.received_at)
     state = live.state(connection, moment, newest=admission.newest)
     by = replace(policy or Policy(), document=live.policy(connection, admission.policy))
-    decisions = [decide(state, Question.of_report(one.report, admission.received_at), by) for one in submissions]
+    asked = with_readings(
+        connection, live, [Question.of_report(one.report, admission.received_at) for one in submissions]
+    )
+    decisions = [decide(state, question, by) for question in asked]
     fresh = [
         _new_event(submission, decision, state, admission, actor)
         for submission, decision in zip(submissions, decisions, strict=True)
@@ -84,6 +88,15 @@ def accept(
             events.ensure_month(connection, admission)
             events.store_events(connection, new)
     return [_outcome(event, decisions[i].assignment, claims.get(i)) for i, event in enumerate(fresh)]
+
+
+def with_readings(connection: Connection, live: Live, asked: Sequence[Question]) -> list[Question]:
+    """The questions; those with an address and no position know what the gazetteer makes of it."""
+    if all(one.place.x is not None for one in asked):
+        return list(asked)
+    gazetteer = live.gazetteer.now(connection)
+    read = (readings_of(gazetteer, one.place.address) if one.place.x is None else None for one in asked)
+    return [replace(one, readings=found) for one, found in zip(asked, read, strict=True)]
 
 
 def _new_event(

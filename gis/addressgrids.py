@@ -41,6 +41,11 @@ class AddressPlace:
     radius_m: float | None
     answer: AddressAnswer
 
+    @property
+    def lon_lat(self) -> tuple[float, float] | None:
+        """The place that the address was taken for; None without one."""
+        return None if self.lon is None or self.lat is None else (self.lon, self.lat)
+
     def suggestions(self) -> list[dict[str, object]]:
         """The candidates of the address for the queue, the best first."""
         return [one.as_json() for one in self.answer.candidates]

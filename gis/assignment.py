@@ -43,6 +43,7 @@ class Assignment:
     the widest ancestor to the grid itself. `distance_to_edge_m` is in a metric plane at the place, to the winner's border.
     `candidates` stand in the order of the rule: covering grids by priority and code, then the others by distance.
     `rule` is the rule of jurisdiction that put the winner's layer first (None: the priorities did), `backup` who stands in.
+    With an accuracy, `owners` share the report (the winner first), and `told` hear of it; both empty without one.
     """
 
     grid: str | None
@@ -57,6 +58,8 @@ class Assignment:
     generation: int
     rule: str | None = None
     backup: str | None = None
+    owners: tuple[str, ...] = ()
+    told: tuple[str, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
         """The assignment exactly as the contract spells it; distances are rounded to the millimetre."""
@@ -74,4 +77,6 @@ class Assignment:
             "generation": self.generation,
             "rule": self.rule,
             "backup": self.backup,
+            "owners": list(self.owners),
+            "told": list(self.told),
         }

@@ -151,7 +151,11 @@ def _receipt_row(event: NewEvent, cause: str) -> tuple[Any, ...]:
 def as_read(event: NewEvent, cause: str = "received") -> dict[str, Any]:
     """The row that `read_event` gives for an event that was just stored, without asking."""
     kept = {name: getattr(event, name) for name in READ_FIELDS}
-    return kept | {"raw": json.loads(as_json(event.raw)), "status_reason": None, "cause": cause}
+    suggestions = (
+        event.grounds["readings"]["candidates"] if event.grid is None and "readings" in event.grounds else None
+    )
+    told = {"status_reason": None, "cause": cause, "suggestions": suggestions}
+    return kept | {"raw": json.loads(as_json(event.raw)), **told}
 
 
 #: What an event keeps as it was given.
@@ -163,10 +167,11 @@ READ_FIELDS = (
 EVENT_COLUMNS = """
     SELECT e.id, e.received_at, e.reported_at, e.occurred_at, e.channel, e.external_id, e.category, e.category_scheme, e.text,
            e.address, e.reporter, e.accuracy_m, e.crs, e.raw, e.status, e.closed_at, e.status_reason, e.method, e.reason,
-           e.generation, ST_X(e.geom) AS lon, ST_Y(e.geom) AS lat, a.answer, a.cause
+           e.generation, ST_X(e.geom) AS lon, ST_Y(e.geom) AS lat, a.answer, a.cause,
+           CASE WHEN e.grid IS NULL THEN a.grounds->'readings'->'candidates' END AS suggestions
     FROM event e
     JOIN LATERAL (
-        SELECT answer, cause FROM assignment a WHERE a.event = e.id AND a.received_at = e.received_at ORDER BY a.id DESC LIMIT 1
+        SELECT answer, cause, grounds FROM assignment a WHERE a.event = e.id AND a.received_at = e.received_at ORDER BY a.id DESC LIMIT 1
     ) a ON true
 """
 ONE_EVENT = sa.text(EVENT_COLUMNS + "WHERE e.id = :id AND e.received_at >= :from AND e.received_at < :until")
@@ -202,6 +207,7 @@ class EventFilter:
     channel: str | None = None
     status: str | None = None
     unassigned: bool = False
+    collapse: bool = False  # of linked duplicates only the earliest, which stands for the others
     limit: int = 100
     before: tuple[datetime, UUID] | None = None
 
@@ -217,6 +223,7 @@ CONDITIONS = {
     "channel": "e.channel = :channel",
     "status": "e.status = :status",
     "unassigned": "e.grid IS NULL AND e.status = 'open'",
+    "collapse": "NOT EXISTS (SELECT 1 FROM event_duplicate d WHERE d.event = e.id)",
     "before": "(e.received_at, e.id) < (:before_at, :before_id)",
 }
 
@@ -275,7 +282,8 @@ def receipts(connection: sa.Connection, event: UUID) -> list[dict[str, Any]]:
     return [dict(row._mapping) for row in connection.execute(RECEIPTS, {"id": event, **when(event)})]
 
 
-def count_by_grid(connection: sa.Connection) -> dict[str | None, int]:
-    """Number of events by the uid of their grid; None counts those without one."""
-    rows = connection.execute(sa.text("SELECT grid::text AS grid, count(*) AS n FROM event GROUP BY grid"))
+def count_by_grid(connection: sa.Connection, *, collapse: bool = False) -> dict[str | None, int]:
+    """Number of events by the uid of their grid; None counts those without one. `collapse` counts linked duplicates once."""
+    where, _ = _conditions(EventFilter(collapse=collapse))
+    rows = connection.execute(sa.text(f"SELECT grid::text AS grid, count(*) AS n FROM event e {where}GROUP BY grid"))  # noqa: S608 - constants
     return {row.grid: row.n for row in rows}

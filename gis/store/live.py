@@ -14,11 +14,13 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
+from gis.claims import Claims
 from gis.errors import ParameterInvalid
 from gis.locate import GridIndex
 from gis.partition import Boundaries
 from gis.policy import PolicyDocument
 from gis.store.boundaries import Moment, read_boundaries
+from gis.store.gazetteer import LiveGazetteer
 from gis.store.generations import clock, newest_generation
 from gis.store.policies import newest_policy, read_policy
 
@@ -31,6 +33,7 @@ class State:
     index: GridIndex
     since: datetime | None
     _ordered: dict[tuple[str, ...], GridIndex] = field(default_factory=dict)
+    _claims: dict[tuple[str, ...], Claims] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def index_of(self, layer: str | None) -> GridIndex:
@@ -51,6 +54,14 @@ class State:
                 self._ordered[layers] = GridIndex([held[layer] for layer in layers], self.boundaries)
             return self._ordered[layers]
 
+    def claims(self, layers: tuple[str, ...]) -> Claims:
+        """Who has which ground when these layers go first in this order, for places that are known to so many metres; made once."""
+        index = self.in_order(layers)
+        with self._lock:
+            if layers not in self._claims:
+                self._claims[layers] = Claims.of(index)
+            return self._claims[layers]
+
 
 @dataclass(frozen=True)
 class _Published:
@@ -68,6 +79,7 @@ class Live:
         self._line: tuple[_Published, ...] = ()
         self._policies: dict[int, PolicyDocument] = {}
         self._lock = threading.Lock()
+        self.gazetteer = LiveGazetteer()
 
     def policy(self, connection: sa.Connection, number: int | None = None) -> PolicyDocument:
         """A version of the policy by its number, the newest without one; each is read once."""

@@ -17,7 +17,7 @@ from tests.asking import BEGUN, LAT, LON, MERGED, RENAMED, Asking
 EAST, NORTH = (float(scale[0]) for scale in metres_per_degree(np.array([LAT + 0.005])))
 ASSIGNMENT = {
     "grid", "method", "reason", "layers", "path", "distance_to_edge_m", "probability", "ambiguous", "candidates", "generation",
-    "rule", "backup",
+    "rule", "backup", "owners", "told",
 }  # fmt: skip
 
 
