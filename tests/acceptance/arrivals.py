@@ -21,6 +21,8 @@ import uvloop
 
 #: Connections are opened as needed up to here; then requests wait, and their latency with them.
 MOST = 256
+#: A connection that was not used for so long is not used again.
+IDLE_S = 3.0
 #: The first seconds warm up both sides and are not counted.
 WARM_UP_S = 3.0
 
@@ -40,23 +42,30 @@ class Wire:
 
     def __init__(self, host: str, port: int) -> None:
         self.host, self.port = host, port
-        self.free: deque[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = deque()
+        self.free: deque[tuple[asyncio.StreamReader, asyncio.StreamWriter, float]] = deque()
         self.gate = asyncio.Semaphore(MOST)
         self.opened = 0
 
     async def post(self, message: bytes) -> int:
         """The status of the answer, read to its end."""
         async with self.gate:
-            if not self.free:
-                self.opened += 1
-                self.free.append(await asyncio.open_connection(self.host, self.port))
-            reader, writer = self.free.pop()
+            reader, writer = await self._connection()
             writer.write(message)
             head = await reader.readuntil(b"\r\n\r\n")
             length = int(head.lower().partition(b"content-length:")[2].partition(b"\r\n")[0])
             await reader.readexactly(length)
-            self.free.append((reader, writer))
+            self.free.append((reader, writer, time.perf_counter()))
             return int(head[9:12])
+
+    async def _connection(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        """The connection used last; one that the server may be closing as idle is let go."""
+        if self.free:
+            reader, writer, used = self.free.pop()
+            if time.perf_counter() - used < IDLE_S:
+                return reader, writer
+            self.free.clear()
+        self.opened += 1
+        return await asyncio.open_connection(self.host, self.port)
 
 
 def message(host: str, port: int, key: str, body: bytes) -> bytes:
@@ -100,7 +109,7 @@ def main(url: str, key: str, rate: str) -> None:
     """Read the bodies, send them, print the figures."""
     host, _, port = url.removeprefix("http://").partition(":")
     bodies = [line.rstrip(b"\n") for line in sys.stdin.buffer]
-    print(json.dumps(uvloop.run(send_all(host, int(port), key, bodies, float(rate)))))  # noqa: T201
+    print(json.dumps(uvloop.run(send_all(host, int(port), key, bodies, float(rate)))))
 
 
 if __name__ == "__main__":
