@@ -37,7 +37,7 @@ class GeoJson(Json):
 
 
 #: Members of an event that are about people: shown to those who dispatch, not to those who look.
-PERSONAL = ("reporter", "raw", "text", "address")
+PERSONAL = ("reporter", "raw", "text", "address", "suggestions")
 
 
 def event_json(row: dict[str, Any], caller: Caller) -> dict[str, Any]:

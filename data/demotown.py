@@ -14,11 +14,13 @@ from data.demo import Town, build_town
 from data.load import EventsLoaded, load_events
 from data.rowchunk import Rejection, chunk_of_rows
 from data.town_areas import Area
+from data.towngazetteer import SOURCE, town_entries
 from gis.crs import CONVERTER
 from gis.errors import StateConflict
 from gis.store import generations
 from gis.store.context import Context, replace_context
 from gis.store.engine import Connection, Engine
+from gis.store.gazetteer import replace_source
 from gis.store.generations import Publication
 from gis.store.households import NewHousehold, store_households
 from gis.store.live import Live
@@ -58,6 +60,7 @@ def load_town(engine: Engine, now: datetime) -> DemoLoaded:
             for one in town.households
         ])  # fmt: skip
         replace_context(connection, context(town))
+        replace_source(connection, SOURCE, town_entries(town), actor=ACTOR)
     rejected: list[Rejection] = []
     rows = [
         *town.reports,

@@ -17,8 +17,8 @@ from tests.asking import LAT, LON, Asking
 
 EVENT = {
     "id", "received_at", "reported_at", "occurred_at", "closed_at", "channel", "external_id", "category", "category_scheme",
-    "text", "address", "reporter", "accuracy_m", "crs", "raw", "lon", "lat", "status", "status_reason", "grid", "method", "reason",
-    "generation", "assignment",
+    "text", "address", "reporter", "accuracy_m", "crs", "raw", "lon", "lat", "status", "status_reason", "suggestions", "grid",
+    "method", "reason", "generation", "assignment",
 }  # fmt: skip
 PLACE = {"lon": LON + 0.005, "lat": LAT + 0.005}
 
