@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 
 import numpy as np
+import shapely
 
 from gis.assignment import Assignment, Candidate
 from gis.claims import Claims
-from gis.doubt import Decision, Doubt, decide, doubt_of
+from gis.doubt import Decision, Doubt, decide, doubt_of, one_sigma
 from gis.nearby import border_distance_m, borders_of
 from gis.prior import Prior
 
 #: A grid beyond the stated distance is a candidate from this probability on.
 WORTH_NAMING = 1e-3
+
+#: No grid of this probability is farther than so many sigmas: exp(-3.72²/2) = 0.001. Up to _WIDE_M the index itself measures them.
+_NEAR_SIGMAS, _WIDE_M = 3.72, 1_000.0
 
 
 @dataclass(frozen=True)
@@ -46,12 +51,13 @@ def assess(
     thousand, each with its probability to be the winner, the likeliest first. A place that is not finite has no doubt, only a reason.
     """
     index = claims.index
-    plain = index.one(lon, lat, tolerance_m=tolerance_m, candidates_within_m=candidates_within_m)
-    if accuracy_m is None or not (np.isfinite(lon) and np.isfinite(lat)):
-        return Assessment(plain)
+    if accuracy_m is None or not (math.isfinite(lon) and math.isfinite(lat)):
+        return Assessment(index.one(lon, lat, tolerance_m=tolerance_m, candidates_within_m=candidates_within_m))
+    wide_m = max(candidates_within_m, min(_NEAR_SIGMAS * one_sigma(accuracy_m), _WIDE_M))
+    plain = index.one(lon, lat, tolerance_m=tolerance_m, candidates_within_m=wide_m)
     doubt = doubt_of(claims, lon, lat, accuracy_m, prior=prior)
     decision = decide(doubt, policy, threshold, tell, otherwise=plain.grid)
-    candidates = _candidates(claims, plain, doubt, lon, lat)
+    candidates = _candidates(claims, plain, doubt, lon, lat, candidates_within_m)
     common = replace(plain, ambiguous=decision.ambiguous, probability=decision.probability, candidates=candidates)
     if decision.grid is None:
         open_for = decision.reason or plain.reason
@@ -68,8 +74,8 @@ def _given_to(claims: Claims, plain: Assignment, code: str, lon: float, lat: flo
     grid = claims.position[code]
     metres = _metres(claims, [grid], lon, lat)[0]
     # It may cover the place as well, where a layer that goes first does so by a narrow strip.
-    covers = any(c.grid == code and c.distance_m == 0.0 for c in plain.candidates)
-    edge = covers and metres < 1e-9
+    covers = bool(shapely.intersects_xy(index.geometry[grid], lon, lat))
+    edge = covers and not shapely.contains_xy(index.geometry[grid], lon, lat)
     return replace(
         plain,
         grid=code,
@@ -77,20 +83,26 @@ def _given_to(claims: Claims, plain: Assignment, code: str, lon: float, lat: flo
         reason=None,
         layers={**plain.layers, index.layers[index.layer_of[grid]]: code},
         path=index.boundaries.path(code),
-        distance_to_edge_m=metres,
+        distance_to_edge_m=0.0 if edge else metres,
     )
 
 
-def _candidates(claims: Claims, plain: Assignment, doubt: Doubt, lon: float, lat: float) -> tuple[Candidate, ...]:
+def _candidates(
+    claims: Claims, plain: Assignment, doubt: Doubt, lon: float, lat: float, within_m: float
+) -> tuple[Candidate, ...]:
     """Everybody near with a probability, and the likely ones from farther away, the likeliest first."""
-    index = claims.index
-    near = {candidate.grid for candidate in plain.candidates}
-    far = [claims.position[code] for code, p in doubt.wins.items() if p >= WORTH_NAMING and code not in near]
-    found = [replace(c, probability=round(doubt.wins.get(c.grid, 0.0), 6)) for c in plain.candidates]
+    index, wins = claims.index, doubt.wins
+    found = [
+        replace(c, probability=round(wins.get(c.grid, 0.0), 6))
+        for c in plain.candidates
+        if c.distance_m <= within_m or wins.get(c.grid, 0.0) >= WORTH_NAMING or c.grid == plain.grid
+    ]
+    measured = {candidate.grid for candidate in found}
+    far = [claims.position[code] for code, p in wins.items() if p >= WORTH_NAMING and code not in measured]
     for grid, metres in zip(far, _metres(claims, far, lon, lat), strict=True):
         code = index.codes[grid]
-        found.append(Candidate(code, index.layers[index.layer_of[grid]], round(doubt.wins[code], 6), metres))
-    return tuple(sorted(found, key=lambda c: (-doubt.wins.get(c.grid, 0.0), claims.position[c.grid])))
+        found.append(Candidate(code, index.layers[index.layer_of[grid]], round(wins[code], 6), metres))
+    return tuple(sorted(found, key=lambda c: (-wins.get(c.grid, 0.0), claims.position[c.grid])))
 
 
 def _metres(claims: Claims, grids: list[int], lon: float, lat: float) -> list[float]:

@@ -1,8 +1,9 @@
 """Claims: every grid drawn for the Gaussian's loops, once as it is and once as far as no other grid goes before it.
 
 The winner of a place is the lowest index that covers it (the rule of `gis.locate`). So grid g wins on its ground: its polygon
-without all polygons of a lower index, those of layers that go first and, where the data overlap, those of its own layer. The
-grounds of all grids are disjoint: the probabilities of winning and of "nobody" add up to 1.
+without all polygons of a lower index. Those of its own layer take nothing away, for the grids of a layer do not overlap (loading
+refuses them); for data that nobody checked there is `overlaps=True`. The grounds of all grids are disjoint: the probabilities of
+winning and of "nobody" add up to 1.
 """
 
 from __future__ import annotations
@@ -47,34 +48,43 @@ class Outline(NamedTuple):
 Drawn: TypeAlias = tuple[Outline, Outline | None]
 
 
-def outline_of(polygon: Any) -> Outline:
-    """The outline of a polygon or multipolygon; an empty one has no runs, a third dimension is dropped."""
+def outlines_of(polygons: Geometries) -> list[Outline]:
+    """The outlines of polygons and multipolygons; an empty one has no runs, a third dimension is dropped."""
     # The empty multipolygon in front makes shapely answer in one form.
-    mixed = np.array([shapely.MultiPolygon(), shapely.orient_polygons(polygon)], dtype=object)
-    _, vertices, (rings, _, _) = shapely.to_ragged_array(mixed, include_z=False)
+    mixed = np.concatenate([np.array([shapely.MultiPolygon()], dtype=object), shapely.orient_polygons(polygons)])
+    _, vertices, (rings, parts, grids) = shapely.to_ragged_array(mixed, include_z=False)
     edges = np.maximum(np.diff(rings) - 1, 0)
     count = -(-edges // RUN)
-    first_run = np.cumsum(count) - count
-    first = np.repeat(rings[:-1] - first_run * RUN, count) + np.arange(count.sum()) * RUN
+    first_run = np.concatenate([[0], np.cumsum(count)]).astype(np.int64)
+    first = np.repeat(rings[:-1] - first_run[:-1] * RUN, count) + np.arange(first_run[-1]) * RUN
     last = np.minimum(first + RUN, np.repeat(rings[1:] - 1, count))
-    runs = np.column_stack([first, last]).astype(np.int64)
-    if not len(runs):
-        return Outline(np.empty((0, 2)), runs.reshape(0, 2), np.empty((0, 4)))
-    # One more row, for reduceat does not accept an end behind the last.
-    padded, ranges = np.vstack([vertices, vertices[-1:]]), np.column_stack([first, last + 1]).ravel()
-    low, high = np.minimum.reduceat(padded, ranges)[::2], np.maximum.reduceat(padded, ranges)[::2]
-    return Outline(np.ascontiguousarray(vertices), runs, np.hstack([low, high]))
+    ring_of = parts[grids[1:]]
+    vertex_of, run_of = rings[ring_of].astype(np.int64), first_run[ring_of]
+    runs = np.column_stack([first, last]) - np.repeat(vertex_of[:-1], np.diff(run_of))[:, None]
+    boxes = _boxes(vertices, np.column_stack([first, last + 1]).ravel())
+    pieces = [zip(ends[:-1].tolist(), ends[1:].tolist(), strict=True) for ends in (vertex_of, run_of)]
+    return [Outline(vertices[a:b], runs[c:d], boxes[c:d]) for (a, b), (c, d) in zip(*pieces, strict=True)]
+
+
+def _boxes(vertices: Floats, ranges: Ints) -> Floats:
+    """The bounding box of the vertices from ranges[2 r] up to, not with, ranges[2 r + 1]."""
+    if not len(ranges):
+        return np.empty((0, 4))
+    padded = np.vstack([vertices, vertices[-1:]])  # one more row, for reduceat accepts no end behind the last
+    return np.hstack([np.minimum.reduceat(padded, ranges)[::2], np.maximum.reduceat(padded, ranges)[::2]])
 
 
 class Claims:
     """What `gis.doubt` asks: the grids of an index, their outlines and grounds, made when first needed and kept.
 
     One belongs to one GridIndex, and like it may be asked from any number of threads. `Claims.of(index)` also loads the compiled
-    loops (on a machine where nobody ever did, it compiles them: some seconds), so that no request pays for that.
+    loops (on a machine where nobody ever did, it compiles them: some seconds), so that no request pays for that. With `overlaps` the
+    grids of one layer may overlap: the lower code has the common ground; the first question about a grid then costs some 0.1 ms more.
     """
 
-    def __init__(self, index: GridIndex) -> None:
+    def __init__(self, index: GridIndex, *, overlaps: bool = False) -> None:
         self.index = index
+        self.overlaps = overlaps
         self.position: dict[str, int] = {code: grid for grid, code in reversed(list(enumerate(index.codes)))}
         self.typical_m = _typical_extent_m(index)
         self._tree = shapely.STRtree(index.geometry)
@@ -85,7 +95,7 @@ class Claims:
         self._grounds: dict[int, Any] = {}
 
     @classmethod
-    def of(cls, index: GridIndex) -> Claims:
+    def of(cls, index: GridIndex, *, overlaps: bool = False) -> Claims:
         """The claims of an index, with the compiled loops loaded and run once."""
         from gis import gaussian
 
@@ -93,7 +103,7 @@ class Claims:
         one = np.ones(1)
         gaussian.mass(*nowhere, 0.0, 0.0, 1.0, 1.0)
         gaussian.masses(*nowhere, one, one, one, one, np.empty(1))
-        return cls(index)
+        return cls(index, overlaps=overlaps)
 
     def within(self, lon: Floats, lat: Floats, half_lon: Floats, half_lat: Floats) -> tuple[Ints, Ints]:
         """(place, grid) for every grid whose bounding box comes within so many degrees of a place, by place."""
@@ -111,34 +121,39 @@ class Claims:
 
     def _draw(self, missing: Sequence[int], known: dict[int, Drawn]) -> dict[int, Drawn]:
         """The known ones and the missing, which are kept as well; when there are too many, the keeping starts anew."""
-        self._settle(missing)
-        for grid in missing:
-            ground = self._grounds[grid]
-            known[grid] = outline_of(self.index.geometry[grid]), None if ground is None else outline_of(ground)
-            self._vertices += len(known[grid][0].vertices)
+        self._settle([grid for grid in missing if grid not in self._grounds])
+        cut = [grid for grid in missing if self._grounds[grid] is not None]
+        shapes = outlines_of(self.index.geometry[np.array(missing, dtype=np.int64)])
+        grounds = dict(zip(cut, outlines_of(_array([self._grounds[grid] for grid in cut])), strict=True))
+        known.update({grid: (shape, grounds.get(grid)) for grid, shape in zip(missing, shapes, strict=True)})
+        self._vertices += sum(len(shape.vertices) for shape in shapes)
         if self._vertices > KEPT_VERTICES:
             self._drawn, self._vertices = {}, 0
         self._drawn.update(known)
         return known
 
     def _settle(self, grids: Sequence[int]) -> None:
-        """The grounds of these grids are known. About 0.1 ms a grid, once."""
-        unknown = np.array([grid for grid in grids if grid not in self._grounds], dtype=np.int64)
-        if not len(unknown):
-            return
-        geometry = self.index.geometry
+        """The grounds of these grids are known: the polygon's rest, or None where nobody takes anything away."""
+        grounds: dict[int, Any] = dict.fromkeys(grids)
+        geometry, layer_of = self.index.geometry, self.index.layer_of
+        chosen = np.array(grids, dtype=np.int64)
+        at, before = self._tree.query(geometry[chosen])
+        lower = (before < chosen[at]) & (self.overlaps | (layer_of[before] != layer_of[chosen[at]]))
+        grid, before = chosen[at[lower]], before[lower]
         # Copies, for preparing a polygon that another thread is asking would not be safe.
-        copies = shapely.transform(geometry[unknown], np.array)
+        some, at = np.unique(grid, return_inverse=True)
+        copies = shapely.transform(geometry[some], np.array)
         shapely.prepare(copies)
-        at, before = self._tree.query(geometry[unknown])
-        lower = before < unknown[at]
-        at, before = at[lower], before[lower]
         taken = shapely.relate_pattern(copies[at], geometry[before], "T********")
-        at, before = at[taken], before[taken]
-        grounds: dict[int, Any] = dict.fromkeys(unknown.tolist())
-        for i in np.unique(at).tolist():
-            grounds[int(unknown[i])] = _without(geometry[unknown[i]], geometry[before[at == i]])
+        for i in np.unique(grid[taken]).tolist():
+            grounds[i] = _without(geometry[i], geometry[before[taken & (grid == i)]])
         self._grounds.update(grounds)
+
+
+def _array(polygons: Sequence[Any]) -> Geometries:
+    array = np.empty(len(polygons), dtype=object)
+    array[:] = polygons
+    return array
 
 
 def _without(polygon: Any, others: Geometries) -> Any:

@@ -318,12 +318,16 @@ def _settled(
 
 def _share(group: Ints, masses: Floats, groups: int, grid: Ints, prior: Prior | None) -> Floats:
     """The share of none per group; `masses` become shares, in place. Without a prior they are shares already."""
-    none: Floats = np.maximum(1.0 - np.bincount(group, masses, groups), 0.0)
+    total: Floats = np.bincount(group, masses, groups).astype(np.float64)
+    if (total > 1.0).any():
+        # By rounding; or since a layer overlaps itself, which the caller did not say: nobody is left out, all get less.
+        masses /= np.maximum(total, 1.0)[group]
+    none: Floats = np.maximum(1.0 - total, 0.0)
     if prior is None:
         return none
     weighed = masses * prior.weight[grid]
     left = none * prior.outside
-    total = np.bincount(group, weighed, groups) + left
+    total = left + np.bincount(group, weighed, groups)
     # A prior that rules out all that is possible (outside 0, and no grid in reach) says nothing.
     usable = total > 0.0
     masses[:] = np.where(usable[group], weighed / np.where(usable, total, 1.0)[group], masses)

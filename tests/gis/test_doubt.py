@@ -44,13 +44,13 @@ def place(x: float, y: float) -> tuple[float, float]:
     return LON + x / EAST, LAT + y / NORTH
 
 
-def claims_of(*layers: dict[str, shapely.Geometry]) -> Claims:
+def claims_of(*layers: dict[str, shapely.Geometry], overlaps: bool = False) -> Claims:
     """Layers named a, b, ... in order of priority, drawn in metres."""
     parts = [
         partition_of(list(layer), [in_degrees(shape) for shape in layer.values()], name)
         for name, layer in zip("abc", layers, strict=False)
     ]
-    return Claims.of(GridIndex.of(parts))
+    return Claims.of(GridIndex.of(parts), overlaps=overlaps)
 
 
 def mass(shape: shapely.Geometry, x: float = 0.0, y: float = 0.0, sigma: float = 10.0) -> float:
@@ -220,8 +220,10 @@ def test_a_grid_that_others_cover_wholly_never_wins() -> None:
 
 def test_where_grids_of_a_layer_overlap_the_lower_code_wins() -> None:
     overlapping = {"A": shapely.box(-FAR, -FAR, 5, FAR), "B": shapely.box(-5, -FAR, FAR, FAR)}
-    doubt = doubt_of(claims_of(overlapping), LON, LAT, ACCURACY)
+    doubt = doubt_of(claims_of(overlapping, overlaps=True), LON, LAT, ACCURACY)
     assert doubt.wins == pytest.approx({"A": below(0.5), "B": 1.0 - below(0.5)}, abs=1e-7)
+    unsaid = doubt_of(claims_of(overlapping), LON, LAT, ACCURACY)
+    assert (unsaid.wins, unsaid.outside) == ({"A": pytest.approx(0.5), "B": pytest.approx(0.5)}, 0.0)
 
 
 def test_a_grid_that_crosses_itself_breaks_nothing() -> None:
