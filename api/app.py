@@ -15,8 +15,9 @@ from starlette.staticfiles import StaticFiles
 
 from api import errors
 from api.docs_page import docs_html
-from api.routers import events, grids, locate, maps, operations, policy, settling
+from api.routers import events, grids, links, locate, maps, open311, operations, policy, settling, webhooks
 from api.settings import Settings
+from data.webhooks import BackgroundSender
 from gis.errors import GridError, ParameterInvalid
 from gis.store.engine import create_engine
 from gis.store.errors import translating
@@ -43,7 +44,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         raise ParameterInvalid(
             "no database: start with `gridbeat serve`, or set GRIDBEAT_DATABASE_URL", place="GRIDBEAT_DATABASE_URL"
         )
-    given.callers  # noqa: B018 - refuses a public secret now, not at the first request
+    given.callers, given.webhook_targets  # noqa: B018 - refused now, not at the first request
     app = FastAPI(
         title="Gridbeat", version="0.1.0", description=DESCRIPTION, docs_url=None, redoc_url=None, lifespan=_lifespan
     )
@@ -52,7 +53,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.turns = asyncio.Semaphore(given.pool_size)
     app.state.live = Live(given.states_kept)
     errors.install(app)
-    for module in (locate, events, settling, grids, maps, operations, policy):
+    for module in (locate, events, settling, links, grids, maps, operations, policy, open311, webhooks):
         app.include_router(module.router)
     app.add_api_route("/docs", _docs, include_in_schema=False)
     for prefix, folder in static_routes():
@@ -69,13 +70,19 @@ def _docs(lang: Literal["zh", "en"] = "zh") -> HTMLResponse:
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     """The boundaries are loaded before the first request if the store answers; without it the service starts and says 503."""
     await run_in_threadpool(_warm, app)
+    sender = BackgroundSender(app.state.engine, app.state.settings.webhook_targets)
+    if app.state.settings.webhook_sender:
+        sender.start()
     yield
+    await run_in_threadpool(sender.stop)
     app.state.engine.dispose()
 
 
 def _warm(app: FastAPI) -> None:
     try:
         with translating(), app.state.engine.connect() as connection:
-            app.state.live.state(connection, app.state.live.now(connection))
+            state = app.state.live.state(connection, app.state.live.now(connection))
+            if len(state.index):
+                state.claims(state.index.layers)
     except GridError as error:
         log.warning("boundaries are not loaded yet: %s", error.message)

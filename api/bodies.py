@@ -139,3 +139,30 @@ POLICY: Final = _body(
         }
     }
 )
+WEBHOOK: Final = _body(
+    {
+        "application/json": {
+            "type": "object",
+            "required": ["url", "topics"],
+            "properties": {
+                "url": {"type": "string", "description": "http or https, outside, or named by GRIDBEAT_WEBHOOK_ALLOW"},
+                "topics": {"type": "array", "items": {"type": "string", "enum": ["event", "assignment"]}},
+                "secret": {"type": "string", "minLength": 16, "maxLength": 256, "description": "made when left out"},
+            },
+            "example": {"url": "https://hooks.example.org/gridbeat", "topics": ["event", "assignment"]},
+        }
+    }
+)
+
+LINK: Final = _body(
+    {
+        "application/json": {
+            "type": "object",
+            "required": ["event", "reason"],
+            "properties": {
+                "event": {"type": "string", "format": "uuid", "description": "the other event"},
+                "reason": _REASON,
+            },
+        }
+    }
+)

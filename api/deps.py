@@ -81,6 +81,12 @@ async def _turn(request: Request) -> AsyncIterator[None]:
 Turn = Annotated[None, Depends(_turn, scope="function")]
 
 
+def engine_of(request: Request) -> engine.Engine:
+    """The process's engine, for what happens after the transaction of a request."""
+    found: engine.Engine = request.app.state.engine
+    return found
+
+
 def transaction(request: Request) -> AbstractContextManager[engine.Connection]:
     """A transaction that is committed at the block's end, rolled back on any error. Its caller has taken a `Turn`."""
     opened: AbstractContextManager[engine.Connection] = request.app.state.engine.begin()
@@ -107,26 +113,34 @@ def _sent_key(request: Request) -> str | None:
 
 def caller(request: Request) -> Caller:
     """Who calls, by `Authorization: Bearer` or `X-API-Key`; without a key the anonymous role. KeyMissing for an unknown key."""
+    return caller_with(request, _sent_key(request))
+
+
+def caller_with(request: Request, sent: str | None) -> Caller:
+    """Who has this key; the anonymous role without one, KeyMissing for an unknown one."""
     given = settings_of(request)
-    sent = _sent_key(request)
     if sent is None:
         return Caller("anonymous", given.anonymous_role)
     for key, known in given.callers.items():
-        if hmac.compare_digest(key.encode(), sent.encode()):
+        if hmac.compare_digest(key.encode(), sent.encode(errors="replace")):
             return known
     raise KeyMissing("this API key is not known")
 
 
+def demand(found: Caller, role: str) -> Caller:
+    """The caller, if the role suffices; KeyMissing without a key, RoleTooLow with too low a one."""
+    if found.may(role):
+        return found
+    if found.actor == "anonymous":
+        raise KeyMissing(f"this needs an API key with the role {role} or above")
+    raise RoleTooLow(f"this needs the role {role} or above; the key has {found.role}")
+
+
 def at_least(role: str) -> Callable[[Request], Awaitable[Caller]]:
-    """A dependency that gives the caller if the role suffices; KeyMissing without a key, RoleTooLow with too low a one."""
+    """A dependency that gives the caller as `demand` does."""
 
     async def check(request: Request) -> Caller:
-        found = caller(request)
-        if found.may(role):
-            return found
-        if found.actor == "anonymous":
-            raise KeyMissing(f"this needs an API key with the role {role} or above")
-        raise RoleTooLow(f"this needs the role {role} or above; the key has {found.role}")
+        return demand(caller(request), role)
 
     return check
 
@@ -134,6 +148,7 @@ def at_least(role: str) -> Callable[[Request], Awaitable[Caller]]:
 Viewer = Annotated[Caller, Depends(at_least("viewer"))]
 Member = Annotated[Caller, Depends(at_least("member"))]
 Dispatcher = Annotated[Caller, Depends(at_least("dispatcher"))]
+Admin = Annotated[Caller, Depends(at_least("admin"))]
 Supervisor = Annotated[Caller, Depends(at_least("supervisor"))]
 
 

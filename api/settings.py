@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from data.webhooktarget import Allowed
 from gis.errors import ParameterInvalid
 from gis.store.cluster import default_home
 
@@ -50,6 +51,8 @@ class Settings(BaseSettings):
     max_batch_bytes: Annotated[int, Field(ge=1_024)] = 67_108_864
     pool_size: Annotated[int, Field(ge=1, le=200)] = 10
     states_kept: Annotated[int, Field(ge=1, le=100)] = 6
+    webhook_allow: str = ""
+    webhook_sender: bool = True
     timezone: str = "Asia/Shanghai"
     language: Literal["zh", "en"] = "zh"
 
@@ -74,6 +77,11 @@ class Settings(BaseSettings):
         except (ZoneInfoNotFoundError, ValueError, OSError) as error:
             raise ValueError(f"there is no time zone {value!r}; one is Asia/Shanghai") from error
         return value
+
+    @cached_property
+    def webhook_targets(self) -> Allowed:
+        """Internal addresses that webhooks may go to. ParameterInvalid when the list cannot be read."""
+        return Allowed.parse(self.webhook_allow)
 
     @cached_property
     def callers(self) -> dict[str, Caller]:

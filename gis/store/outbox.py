@@ -162,7 +162,8 @@ RECOVERED = sa.text("UPDATE webhook SET failures = 0, resume_at = NULL WHERE id 
 #: From the fifth failure in a row on, a webhook is asked ever more rarely, at least once a minute; one success ends that.
 FAILING = sa.text("""
     UPDATE webhook SET failures = failures + 1,
-           resume_at = CASE WHEN failures >= 4 THEN :now + least(60, power(2, least(failures - 4, 6))) * interval '1 second' END
+           resume_at = CASE WHEN failures >= 4 THEN
+               CAST(:now AS timestamptz) + least(60, power(2, least(failures - 4, 6))) * interval '1 second' END
     WHERE id = :webhook
 """)
 
