@@ -7,7 +7,7 @@ receipt that keeps its grounds can be replayed: the same question, the state at 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -93,7 +93,7 @@ class Question:
 
     def as_grounds(self) -> dict[str, Any]:
         """What a receipt keeps of it."""
-        kept = {"place": asdict(self.place), "facts": asdict(self.facts) | {"at": self.facts.at.isoformat()}}
+        kept = {"place": dict(vars(self.place)), "facts": vars(self.facts) | {"at": self.facts.at.isoformat()}}
         return kept if self.readings is None else kept | {"readings": self.readings}
 
 

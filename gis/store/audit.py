@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import orjson
 import sqlalchemy as sa
 
 RECORD = sa.text(
@@ -13,8 +14,12 @@ RECORD = sa.text(
 
 
 def as_json(value: Any) -> str:
-    """JSON text for a jsonb parameter: Chinese stays readable, a NaN is refused, NUL (which jsonb cannot hold) is replaced."""
-    return json.dumps(value, ensure_ascii=False, allow_nan=False, default=str).replace("\\u0000", "\\ufffd")
+    """JSON text for a jsonb parameter: Chinese stays readable, NUL (which jsonb cannot hold) is replaced, NaN is null."""
+    try:
+        text = orjson.dumps(value, default=str).decode()
+    except TypeError:  # integers beyond 64 bits, keys that are no text: rare, and the slower one knows them
+        text = json.dumps(value, ensure_ascii=False, allow_nan=False, default=str)
+    return text.replace("\\u0000", "\\ufffd")
 
 
 def record(connection: sa.Connection, actor: str, role: str, action: str, subject: str, detail: dict[str, Any]) -> None:
