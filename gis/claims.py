@@ -111,6 +111,11 @@ class Claims:
         place, grid = self._tree.query(boxes)
         return place.astype(np.int64), grid.astype(np.int64)
 
+    def at(self, lon: float, lat: float, half_lon: float, half_lat: float) -> Ints:
+        """The grids, in order, whose bounding box comes within so many degrees of one place."""
+        grid = self._tree.query(shapely.box(lon - half_lon, lat - half_lat, lon + half_lon, lat + half_lat))
+        return np.sort(grid).astype(np.int64)
+
     def drawn(self, grids: Sequence[int]) -> list[Drawn]:
         """The outline of every grid's polygon and of its ground, None where the ground is the polygon."""
         drawn = self._drawn

@@ -17,7 +17,7 @@ import numba
 F = TypeVar("F", bound=Callable[..., Any])
 
 #: The modules of kernels. A kernel calls others across files, so a change in any of them must compile all anew.
-KERNELS = ("compiled", "orientation", "celllayout", "celledges", "cellareas", "cellquery", "nearquery")
+KERNELS = ("compiled", "orientation", "celllayout", "celledges", "cellareas", "cellquery", "nearquery", "gaussian")
 
 
 @cache

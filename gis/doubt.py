@@ -22,7 +22,7 @@ import numpy as np
 import numpy.typing as npt
 
 from gis.claims import MAX_ACCURACY_M, MIN_ACCURACY_M, Claims, Floats, Ints
-from gis.crs import metres_per_degree
+from gis.crs import metres_per_degree, metres_per_degree_at
 from gis.errors import CoordinateInvalid, ParameterInvalid
 from gis.prior import Prior
 
@@ -287,11 +287,9 @@ def _one(claims: Claims, lon: float, lat: float, sigma: float) -> tuple[Ints, Fl
     """(grid, wins, lies) of the grids that may be more than nothing, for one place."""
     from gis.gaussian import mass
 
-    at = np.array([lat])
-    per_lon, per_lat = _per_degree(at, np.array([sigma]))
-    _, grid = claims.within(np.array([lon]), at, _REACH / per_lon, _REACH / per_lat)
-    grid.sort()
-    place = lon, lat, float(per_lon[0]), float(per_lat[0])
+    east, north = metres_per_degree_at(lat)
+    place = lon, lat, max(east, 1.0) / sigma, north / sigma
+    grid = claims.at(lon, lat, _REACH / place[2], _REACH / place[3])
     drawn = claims.drawn(grid.tolist())
     lies = [mass(*shape, *place) for shape, _ in drawn]
     pairs = zip(drawn, lies, strict=True)

@@ -16,16 +16,14 @@ holes clockwise.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
+
+from gis.compiled import compiled
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
-_Function = TypeVar("_Function", bound=Callable[..., Any])
 
 #: Beyond so many sigmas nothing is counted: exp(-REACH²/2) = 1.5e-8.
 REACH = 6.0
@@ -40,22 +38,13 @@ _NODES_8, _WEIGHTS_8 = np.polynomial.legendre.leggauss(8)
 _SERIES = 1e-4
 
 
-def _compiled(function: _Function) -> _Function:
-    """The function in machine code, compiled once a machine (numba's cache beside the module) and free of the GIL."""
-    options: dict[str, Any] = {"nogil": True, "error_model": "numpy"}
-    try:
-        return njit(cache=True, **options)(function)  # type: ignore[no-any-return]
-    except RuntimeError:  # no folder to cache in: compile in every process
-        return njit(**options)(function)  # type: ignore[no-any-return]
-
-
-@_compiled
+@compiled
 def _field(u: float) -> float:
     """(1 - exp(-u/2)) / u for u = r²."""
     return 0.5 - 0.125 * u if u < _SERIES else (1.0 - math.exp(-0.5 * u)) / u
 
 
-@_compiled
+@compiled
 def _short(ax: float, ay: float, dx: float, dy: float, nodes: Floats, weights: Floats) -> float:
     """∫ (1 - exp(-r²/2)) / r² dt over the points a + t d, t from 0 to 1; times a × d it is what the edge adds, for h ds = a × d dt."""
     total = 0.0
@@ -66,7 +55,7 @@ def _short(ax: float, ay: float, dx: float, dy: float, nodes: Floats, weights: F
     return 0.5 * total
 
 
-@_compiled
+@compiled
 def _integral(h: float, low: float, high: float) -> float:
     """∫ (1 - exp(-(h² + s²)/2)) / (h² + s²) ds from low to high."""
     pieces = math.ceil((high - low) / _LONG)
@@ -79,7 +68,7 @@ def _integral(h: float, low: float, high: float) -> float:
     return half * total
 
 
-@_compiled
+@compiled
 def _long(ax: float, ay: float, bx: float, by: float, length: float) -> float:
     """2π times the mass that an edge of any length adds: within reach the integral or the closed form, beyond it the sweep."""
     cross, dot = ax * by - ay * bx, ax * bx + ay * by
@@ -96,7 +85,7 @@ def _long(ax: float, ay: float, bx: float, by: float, length: float) -> float:
     return before + h * _integral(h, low, high) + after
 
 
-@_compiled
+@compiled
 def _edge(ax: float, ay: float, bx: float, by: float) -> float:
     """2π times the mass that the edge from a to b adds, in sigmas from the centre."""
     dx, dy = bx - ax, by - ay
@@ -108,7 +97,7 @@ def _edge(ax: float, ay: float, bx: float, by: float) -> float:
     return _long(ax, ay, bx, by, math.sqrt(squared))
 
 
-@_compiled
+@compiled
 def mass(vertices: Floats, runs: Ints, boxes: Floats, lon: float, lat: float, per_lon: float, per_lat: float) -> float:
     """The share of the Gaussian round (lon, lat) that lies in the polygon; `per_lon`, `per_lat`: sigmas a degree.
 
@@ -132,7 +121,7 @@ def mass(vertices: Floats, runs: Ints, boxes: Floats, lon: float, lat: float, pe
     return min(max(total / (2.0 * math.pi), 0.0), 1.0)
 
 
-@_compiled
+@compiled
 def masses(
     vertices: Floats, runs: Ints, boxes: Floats, lon: Floats, lat: Floats, per_lon: Floats, per_lat: Floats, out: Floats
 ) -> None:
