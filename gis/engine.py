@@ -48,6 +48,10 @@ class Pairs:
 class Engine(Protocol):
     """Which grids cover places, and how far borders are. Indices are those of the GridIndex; safe in any number of threads."""
 
+    @property
+    def nbytes(self) -> int:
+        """Memory in bytes of the engine's own arrays, as far as it knows."""
+
     def cover(self, lon: Floats, lat: Floats, outside: int, answers: Answers) -> None:
         """All of `answers` is filled in: winner (-1: none), method, reason (`outside` where nobody covers), the lowest per layer."""
 

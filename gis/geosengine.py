@@ -28,6 +28,11 @@ class GeosEngine:
         self._lattice = lattice_of(geometry, self._tree)
         _warm_up(geometry, self._borders, self._tree)
 
+    @property
+    def nbytes(self) -> int:
+        """Memory in bytes of the borders; what GEOS holds is not known."""
+        return sum(array.nbytes for array in self._borders.arrays)
+
     def replaced(self, grids: Ints, geometry: Geometries) -> GeosEngine:
         """The engine after `grids` were drawn anew; `geometry` holds all."""
         del grids  # everything is made anew

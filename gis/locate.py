@@ -157,6 +157,11 @@ class GridIndex:
         """The generation of the boundaries, 0 before anything was published."""
         return self.boundaries.generation
 
+    @property
+    def nbytes(self) -> int:
+        """Memory in bytes of the index itself; the polygons are the caller's."""
+        return self._engine.nbytes
+
     def __len__(self) -> int:
         return len(self.codes)
 
