@@ -166,3 +166,16 @@ LINK: Final = _body(
         }
     }
 )
+
+LINK: Final = _body(
+    {
+        "application/json": {
+            "type": "object",
+            "required": ["event", "reason"],
+            "properties": {
+                "event": {"type": "string", "format": "uuid", "description": "the other event"},
+                "reason": _REASON,
+            },
+        }
+    }
+)

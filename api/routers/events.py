@@ -24,16 +24,20 @@ from api.deps import (
     SettingsInForce,
     Turn,
     Viewer,
+    engine_of,
     interval,
     known_parameters,
     live_of,
     policy_of,
     transaction,
 )
+from api.linked import duplicates_json, links_json
 from api.settings import Caller
+from data.duplicates import likely_duplicates
 from data.intake import Submission, accept
 from data.report import clean
 from gis.errors import BatchRefused, EventUnknown
+from gis.store.duplicates import stands_for
 from gis.store.events import EventFilter, as_read, list_events, read_event, receipts
 
 router = APIRouter(prefix="/v1/events", tags=["events"], dependencies=[Depends(known_parameters)])
@@ -43,12 +47,21 @@ Key = Annotated[str | None, Header(max_length=256, description="the same key and
 
 
 @router.post("", status_code=201, summary="One report", openapi_extra=bodies.REPORT)
-async def report(request: Request, who: Member, body: JsonObject, _: Turn, idempotency_key: Key = None) -> Json:
-    """201 with the event and its assignment; 200 with the same event when key and body were sent before; 409 for another body."""
-    return await run_in_threadpool(_store, request, who, body, idempotency_key)
+async def report(
+    request: Request,
+    who: Member,
+    body: JsonObject,
+    _: Turn,
+    idempotency_key: Key = None,
+    duplicates: Annotated[bool, Query(description="false: do not look for likely duplicates")] = True,
+) -> Json:
+    """201 with the event, its assignment and likely duplicates; 200 with the same event when key and body were sent before; 409
+    for another body.
+    """
+    return await run_in_threadpool(_store, request, who, body, idempotency_key, duplicates)
 
 
-def _store(request: Request, who: Caller, body: dict[str, Any], key: str | None) -> Json:
+def _store(request: Request, who: Caller, body: dict[str, Any], key: str | None, duplicates: bool) -> Json:
     """The answer to one report, given after the commit: the whole of it in one thread, which halves its cost."""
     submission = Submission(clean(body, datetime.now(UTC)), key)
     with transaction(request) as connection:
@@ -57,7 +70,10 @@ def _store(request: Request, who: Caller, body: dict[str, Any], key: str | None)
             raise outcome.error or EventUnknown("the report was not stored")
         row = as_read(outcome.stored) if outcome.stored else read_event(connection, outcome.event)
     status = 200 if outcome.repeated else 201
-    return Json(event_json(row, who), status, {"Location": f"/v1/events/{outcome.event}"})
+    answer = event_json(row, who)
+    if duplicates:  # after the commit: a look that fails or is slow can take nothing back
+        answer["duplicates"] = duplicates_json(likely_duplicates(engine_of(request), row))
+    return Json(answer, status, {"Location": f"/v1/events/{outcome.event}"})
 
 
 @router.post("/batch", summary="Many reports", openapi_extra=bodies.BATCH)
@@ -98,15 +114,21 @@ def events(
     category: str | None = None,
     channel: str | None = None,
     status: Literal["open", "closed"] | None = None,
+    collapse: Annotated[bool, Query(description="true: of linked duplicates only the earliest")] = False,
     limit: Limit = 100,
     cursor: str | None = None,
 ) -> GeoJson:
-    """A page of events, newest received first."""
+    """A page of events, newest received first. With `collapse`, `stands_for` says how many further events each one counts for."""
     begin, end = interval(when)
     wanted = EventFilter(
-        bbox, begin, end, grid, layer, category, channel, status, limit=limit + 1, before=event_cursor(cursor)
-    )
-    return _page(list_events(connection, wanted), limit, who)
+        bbox, begin, end, grid, layer, category, channel, status, collapse=collapse, limit=limit + 1,
+        before=event_cursor(cursor),
+    )  # fmt: skip
+    rows = list_events(connection, wanted)
+    if collapse:
+        further = stands_for(connection, [row["id"] for row in rows])
+        rows = [row | {"stands_for": further.get(row["id"], 0)} for row in rows]
+    return _page(rows, limit, who)
 
 
 @router.get("/unassigned", summary="The queue: open events without a grid")
@@ -118,8 +140,8 @@ def unassigned(who: Viewer, connection: Connection, limit: Limit = 100, cursor: 
 
 @router.get("/{event}", summary="One event")
 def one_event(who: Viewer, event: UUID, connection: Connection) -> Json:
-    """The event with its newest assignment."""
-    return Json(event_json(read_event(connection, event), who))
+    """The event with its newest assignment and the duplicates it is linked with."""
+    return Json(event_json(read_event(connection, event), who) | links_json(connection, event, who))
 
 
 @router.get("/{event}/assignments", summary="All receipts of an event")

@@ -33,6 +33,7 @@ def grids_map(
     category: str | None = None,
     channel: str | None = None,
     status: Literal["open", "closed"] | None = None,
+    collapse: Annotated[bool, Query(description="true: linked duplicates count once, by the earliest")] = False,
     lang: Literal["zh", "en"] | None = None,
     width: Annotated[int, Query(ge=400, le=8_000)] = 1_600,
     height: Annotated[int, Query(ge=300, le=8_000)] = 1_131,
@@ -43,7 +44,9 @@ def grids_map(
     if f == "png" and width * height > MOST_PIXELS:
         raise ParameterInvalid(f"a picture has at most {MOST_PIXELS:,} pixels, not {width} x {height}", place="width")
     begin, end = interval(when)
-    wanted = EventFilter(bbox, begin, end, layer=layer, category=category, channel=channel, status=status)
+    wanted = EventFilter(
+        bbox, begin, end, layer=layer, category=category, channel=channel, status=status, collapse=collapse
+    )
     wish = MapWish(wanted, ZoneInfo(given.timezone), layer, lang or given.language, notes=who.may("member"))
     view = grids_view(connection, boundaries.state(connection, moment), moment, wish)
     if f == "png":
