@@ -21,6 +21,8 @@ from maps.words import Lang, word
 
 #: More context than this makes a page heavy and a picture grey.
 CONTEXT_CAP = 20_000
+#: More events than this are not gathered: the newest are shown and counted, and the map says so.
+EVENTS_CAP = 200_000
 
 
 @dataclass(frozen=True)
@@ -36,20 +38,23 @@ class MapWish:
 
 
 def grids_view(connection: Connection, state: State, moment: Moment, wish: MapWish) -> GridsView:
-    """Everything the grids map shows at `moment`. Counts are of all events the filter lets through."""
+    """Everything the grids map shows at `moment`. Counts are of all events the filter lets through, up to EVENTS_CAP."""
     assignable = [p for p in state.boundaries.assignable() if wish.layer in {None, p.layer}]
     households = _households(connection, state)
     narrow = {(p.layer, p.level) for p in state.boundaries.assignable()}
     outlines = [p for p in state.boundaries.partitions if (p.layer, p.level) not in narrow]
+    reports = _reports(connection, state, wish)
+    capped = len(reports) == EVENTS_CAP
     return GridsView(
         grids=[shape for p in assignable for shape in _shapes(state.boundaries, p, households)],
         outlines=[shape for p in outlines for shape in _shapes(state.boundaries, p, {})],
-        reports=_reports(connection, state, wish),
+        reports=reports,
         context=[ContextShape(one.kind, one.geometry, one.width) for one in read_context(connection, CONTEXT_CAP)],
         generation=state.boundaries.generation,
         at=moment.at.astimezone(wish.zone),
         title=wish.title or _title(outlines, wish.lang),
         lang=wish.lang,
+        notes=(word("reports.newest", wish.lang, n=f"{EVENTS_CAP:,}"),) if capped else (),
     )
 
 
@@ -96,7 +101,7 @@ def _households(connection: Connection, state: State) -> dict[str, int]:
 
 
 def _reports(connection: Connection, state: State, wish: MapWish) -> Reports:
-    rows = mapped_events(connection, wish.events)
+    rows = mapped_events(connection, wish.events, EVENTS_CAP)[::-1]
     lon = np.array([np.nan if row.lon is None else row.lon for row in rows], dtype=np.float64)
     lat = np.array([np.nan if row.lat is None else row.lat for row in rows], dtype=np.float64)
     reports = Reports(

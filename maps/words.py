@@ -115,6 +115,7 @@ MESSAGES: Final[dict[str, tuple[str, str]]] = {
     "m": ("米", "m"),
     "approval": ("审图号：{number}", "Map approval number: {number}"),
     "made": ("由 Gridbeat 制图 · 坐标 WGS 84", "Drawn by Gridbeat · coordinates WGS 84"),
+    "reports.newest": ("只统计并显示最近 {n} 条上报", "Only the newest {n} reports are counted and shown"),
     "docs.title": ("Gridbeat 接口说明", "Gridbeat API"),
 }
 

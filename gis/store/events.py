@@ -262,12 +262,13 @@ MAPPED = """
 """
 
 
-def mapped_events(connection: sa.Connection, wanted: EventFilter) -> Sequence[Any]:
-    """What a map needs of every event that the filter lets through (its limit and cursor do not count), oldest first."""
+def mapped_events(connection: sa.Connection, wanted: EventFilter, most: int) -> Sequence[Any]:
+    """What a map needs of the events that the filter lets through, at most the `most` newest, newest first (no cursor)."""
     where, values = _conditions(wanted)
     if wanted.grid is not None:
         values["grid_uids"] = _uids_of(connection, wanted.grid)
-    return connection.execute(sa.text(MAPPED + where + "ORDER BY e.received_at, e.id"), values).all()
+    newest = "ORDER BY e.received_at DESC, e.id DESC LIMIT :limit"
+    return connection.execute(sa.text(MAPPED + where + newest), values | {"limit": most}).all()
 
 
 RECEIPTS = sa.text("""
