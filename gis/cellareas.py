@@ -259,8 +259,8 @@ def write_area(
     rows: np.ndarray,
     slots: np.ndarray,
     used: np.ndarray,
-) -> int:
-    """The area of one tile stands from word `area` on; returns the word after it, or -1 when `words` is too short for it."""
+) -> tuple[int, int]:
+    """The area of one tile stands from word `area` on; returns (the word after it, 1 if it is wide), or (-1, 0) without room for it."""
     start, item = _sort_by_cell(vertices, edge, frame, west, south)
     grid, begin = _grids_of(owner)
     number = np.empty(edge.size, np.int32)
@@ -274,9 +274,9 @@ def write_area(
     while (longest + (CELLS << shift)) >> shift > 65535:
         shift += 1
     if area + longest + (CELLS << shift) > words.size:
-        return -1
-    words[area + HEAD - 1] = shift
-    end, known, count = area + HEAD, np.empty(CELLS, np.int64), 0
+        return -1, 0
+    words[area + HEAD] = shift
+    end, known, count = area + HEAD + min(shift, 1), np.empty(CELLS, np.int64), 0
     answer = np.empty(full.size, full.dtype)
     odd = np.empty(grid.size, np.int64)
     for cell in range(CELLS):
@@ -297,7 +297,7 @@ def write_area(
             begun = end + 1 if word == end else end
         codes[2 * area + cell] = (word - area) >> shift
         end = begun
-    return int(area + -(-(end - area) // ALIGN) * ALIGN)
+    return area + -(-(end - area) // ALIGN) * ALIGN, min(shift, 1)
 
 
 @compiled
@@ -334,12 +334,12 @@ def fill_tiles(
             tiles[at] = row_number(full[tile], rows, slots, used)
             continue
         west, south = (frame[2] + column * SIDE) / frame[0], (frame[3] + row * SIDE) / frame[1]
-        end = write_area(
+        end, wide = write_area(
             vertices, edge[low:high], owner[low:high], inside[low:high], full[tile], layer_of, frame, west, south,
             words, codes, used[1], rows, slots, used,
         )  # fmt: skip
         if end < 0:
             return tile
-        tiles[at] = -1 - used[1] // ALIGN
+        tiles[at] = -1 - (2 * (used[1] // ALIGN) + wide)
         used[1] = end
     return int((window[3] - window[2] + 1) * width)

@@ -20,6 +20,21 @@ def in_tiles(lon: float, scale: float, first: float) -> float:
 
 
 @compiled
+def extent(vertices: np.ndarray) -> tuple[float, float, float, float, float, float, int]:
+    """(west, south, east, north, degrees that all edges run east or west, north or south, number of edges)."""
+    west, south, east, north, wide, high, edges = np.inf, np.inf, -np.inf, -np.inf, 0.0, 0.0, 0
+    for k in range(vertices.shape[0] - 1):
+        x, y = vertices[k, 0], vertices[k, 1]
+        if x == x:
+            west, east, south, north = min(west, x), max(east, x), min(south, y), max(north, y)
+        if is_edge(vertices, k):
+            wide += abs(vertices[k + 1, 0] - x)
+            high += abs(vertices[k + 1, 1] - y)
+            edges += 1
+    return west, south, east, north, wide, high, edges
+
+
+@compiled
 def _list_edge(
     vertices: np.ndarray,
     k: int,

@@ -4,9 +4,10 @@ Cells are rectangles whose sides are powers of two in degrees, so that the cell 
 SIDE by SIDE cells make a tile. A lattice is described by a `frame`, six float64: cells per degree east and north, the global
 number of its first column and row of cells, and how many tiles it has in a row and in a column. The outermost tiles are empty.
 
-`tiles[t]` >= 0 is a row of `rows`, the answer for the whole tile; else its area begins at word `-1 - tiles[t]` times ALIGN.
-An area of `words` (int32) begins with its cells' 16-bit codes, row by row from the south-west, two a word; then its shift. A
-cell's word stands `code << shift` words into the area: >= 0 is a row of `rows`; else a record begins there:
+`tiles[t]` >= 0 is a row of `rows`, the answer for the whole tile; else `-1 - tiles[t]` is twice the number of its area, and odd
+when the area is wide. Area a of `words` (int32) begins at word a times ALIGN with its cells' 16-bit codes, row by row from the
+south-west, two a word; in a wide area its shift follows. A cell's word stands `code` words into the area, in a wide one
+`code << shift`: >= 0 is a row of `rows`; else a record begins there:
 
     -1 - row                              the answer when none of the following grids covers the place
     grid * 4 + inside * 2 + more          a grid to be tested, lowest index first; is the cell's south-west corner inside it;
@@ -28,8 +29,8 @@ SIDE, BITS, CELLS = 8, 3, 64
 #: Areas begin at multiples of so many words: a cache line.
 ALIGN = 16
 
-#: Words of an area before its records: the codes and the shift.
-HEAD = 33
+#: Words of the codes of an area; in a wide one the shift stands behind them.
+HEAD = 32
 
 #: An edge is taken to touch a cell when it comes this near, in cells or tiles: far more than rounding, far less than matters.
 _SLACK = 1e-6

@@ -108,9 +108,11 @@ def _settle(
 @compiled
 def _word_of(tile: int, column: int, row: int, words: np.ndarray, codes: np.ndarray) -> int:
     """Where the word of a cell stands; `tile` < 0 is the tile's entry, column and row count cells from the lattice's first."""
-    area = (-1 - tile) * ALIGN
-    code = codes[2 * area + ((row & 7) << BITS) + (column & 7)]
-    return int(area + (np.int64(code) << words[area + HEAD - 1]))
+    area = np.int64((-1 - tile) >> 1) * ALIGN
+    code = np.int64(codes[2 * area + ((row & 7) << BITS) + (column & 7)])
+    if (-1 - tile) & 1 == 1:
+        code <<= words[area + HEAD]
+    return int(area + code)
 
 
 @compiled
@@ -157,10 +159,12 @@ def _find_cells(
 
 @compiled
 def _touch(words: np.ndarray, word: np.ndarray, vertices: np.ndarray, open_: np.ndarray, border: int) -> float:
-    """The first edge of every record is in the cache, all fetched at the same time; the sum keeps the loads from being left out."""
+    """The first run of every record is in the cache, all fetched at the same time; the sum keeps the loads from being left out."""
     total = 0.0
     for p in range(border):
-        total += vertices[words[word[open_[p]] + 2], 0]
+        at = word[open_[p]] + 2
+        first, last = words[at], words[at] + (words[at + 1] >> 1)
+        total += vertices[first, 0] + vertices[last, 0]
     return total
 
 

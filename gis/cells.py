@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from gis.cellareas import fill_tiles
-from gis.celledges import list_edges, mark_inside
+from gis.celledges import extent, list_edges, mark_inside
 from gis.celllayout import ALIGN, FREE, SIDE, fill_slots, row_number
 from gis.nearby import Borders, Bytes, Floats, Ints
 
@@ -57,7 +57,7 @@ def cells_of(borders: Borders, layer_of: Bytes, layers: int) -> Cells:
     blank = Cells(
         frame,
         np.zeros(width * height, dtype=np.int32),
-        *_words(ALIGN + 8 * len(borders.vertices)),
+        *_words(1 << 18),
         np.full((1024, 1 + layers), -1, dtype=np.int32),
         np.full(4096, -1, dtype=np.int32),
         np.zeros(2, dtype=np.int64),
@@ -102,21 +102,18 @@ def bounds_of(frame: Floats, window: Ints) -> Floats:
 
 def _frame(borders: Borders) -> Floats:
     """A lattice as fine as its memory allows, with a rim of empty tiles; for nobody, four empty tiles."""
-    vertices = borders.vertices[np.isfinite(borders.vertices[:, 0])]
-    if not len(vertices):
+    west, south, east, north, wide, high, edges = extent(borders.vertices)
+    if edges == 0:
         return np.array([1.0, 1.0, 0.0, 0.0, 2.0, 2.0])
-    low, high = vertices.min(axis=0), vertices.max(axis=0)
-    step = np.abs(np.diff(borders.vertices, axis=0))
-    lengths = np.nansum(step, axis=0)
-    edges = len(vertices)
     most = max(_CELLS_PER_EDGE * edges, min(_FEW_CELLS, _CELLS_PER_EDGE_OF_FEW * edges))
     # Where a degree of longitude is short, cells are wider in degrees by a power of two.
-    narrow = round(math.log2(1.0 / max(math.cos(math.radians((low[1] + high[1]) / 2.0)), 1.0 / 64.0)))
-    frame = _frame_of_power(-9, narrow, low, high)
+    narrow = round(math.log2(1.0 / max(math.cos(math.radians((south + north) / 2.0)), 1.0 / 64.0)))
+    bottom, top = np.array([west, south]), np.array([east, north])
+    frame = _frame_of_power(-9, narrow, bottom, top)
     for power in range(-8, 31):
-        finer = _frame_of_power(power, narrow, low, high)
+        finer = _frame_of_power(power, narrow, bottom, top)
         # Most borders are shared by two grids: half the sum over all of them.
-        crossed = (lengths[0] * finer[0] + lengths[1] * finer[1]) / 2.0
+        crossed = (wide * finer[0] + high * finer[1]) / 2.0
         if finer[4] * finer[5] > _MOST_TILES or crossed > most:
             break
         frame = finer
@@ -166,10 +163,13 @@ def _words(size: int, held: Int32s | None = None) -> tuple[Int32s, npt.NDArray[n
 
 
 def _roomier(cells: Cells) -> Cells:
-    """The same with half as much room again for words and twice for rows."""
-    rows = np.full((2 * len(cells.rows), cells.rows.shape[1]), -1, dtype=np.int32)
-    rows[: len(cells.rows)] = cells.rows
+    """The same with room for as many words again, and for as many rows where these may run out."""
+    used_rows, used_words = cells.used.tolist()
+    words, codes = _words(2 * used_words + (1 << 20), cells.words[:used_words])
+    if 2 * used_rows < len(cells.rows):
+        return dataclasses.replace(cells, words=words, codes=codes)
+    rows = np.full((4 * len(cells.rows), cells.rows.shape[1]), -1, dtype=np.int32)
+    rows[:used_rows] = cells.rows[:used_rows]
     slots = np.full(4 * len(rows), -1, dtype=np.int32)
-    fill_slots(rows, int(cells.used[0]), slots)
-    words = _words(len(cells.words) * 3 // 2 + (1 << 16), cells.words)
-    return dataclasses.replace(cells, words=words[0], codes=words[1], rows=rows, slots=slots)
+    fill_slots(rows, used_rows, slots)
+    return dataclasses.replace(cells, words=words, codes=codes, rows=rows, slots=slots)
