@@ -166,16 +166,3 @@ LINK: Final = _body(
         }
     }
 )
-
-LINK: Final = _body(
-    {
-        "application/json": {
-            "type": "object",
-            "required": ["event", "reason"],
-            "properties": {
-                "event": {"type": "string", "format": "uuid", "description": "the other event"},
-                "reason": _REASON,
-            },
-        }
-    }
-)

@@ -87,12 +87,6 @@ def engine_of(request: Request) -> engine.Engine:
     return found
 
 
-def engine_of(request: Request) -> engine.Engine:
-    """The process's engine, for what happens after the transaction of a request."""
-    found: engine.Engine = request.app.state.engine
-    return found
-
-
 def transaction(request: Request) -> AbstractContextManager[engine.Connection]:
     """A transaction that is committed at the block's end, rolled back on any error. Its caller has taken a `Turn`."""
     opened: AbstractContextManager[engine.Connection] = request.app.state.engine.begin()
