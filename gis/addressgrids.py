@@ -61,8 +61,8 @@ def address_place(
     `sure_from`; several places, or a vague one, only to a grid with that probability. The best must score `score_from`.
     """
     nowhere = index.one(math.nan, math.nan)
-    if not answer.candidates or nowhere.reason == "no-boundaries":
-        reason = nowhere.reason if nowhere.reason == "no-boundaries" else answer.reason
+    if not answer.candidates or not len(index):
+        reason = answer.reason if len(index) else "no-boundaries"
         return AddressPlace(replace(nowhere, reason=reason), None, None, None, answer)
     best = answer.candidates[0]
     shares = grid_shares(index, answer.rivals())

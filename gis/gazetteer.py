@@ -20,7 +20,7 @@ from gis.addresswords import AddressWords, normalised, read_address
 from gis.similarnames import SimilarNames
 from gis.streetcrossing import crossing_places, nearest_numbers
 from gis.streetnumbers import Numbered, Standing, StreetNumbers, clumps, metres_between, scale_at
-from gis.townnames import admin_forms, spellings
+from gis.townnames import admin_forms, rank_of, spellings
 
 #: Version of the reading and of the scores, written into receipts.
 MATCHER = "gridbeat-address/1"
@@ -91,7 +91,9 @@ class Gazetteer:
         self._index = _Index()
         self._where = _wheres(self.entries)
         for one in self._where:
-            self._index.admin.update(form for name in one.admin for form in admin_forms(name))
+            # A village in front of a group is no mere prefix.
+            towns = (name for name in one.admin if rank_of(name) != "community")
+            self._index.admin.update(form for name in towns for form in admin_forms(name))
         for i, entry in enumerate(self.entries):
             self._take(i, entry)
         self._settle_streets()
@@ -251,9 +253,11 @@ class Gazetteer:
                 for one in (*self._at_number(other), *self._along(other)):
                     yield replace(one, score=min(one.score * likeness, ALIKE), how="similar")
             return
-        for name, likeness in self._similar.like(words.stages[-1]):
-            for one in self._named(name):
-                yield replace(one, score=min(one.score * likeness, ALIKE), how="similar")
+        for stage in dict.fromkeys(words.stages):
+            for name, likeness in self._similar.like(stage):
+                yield from (
+                    replace(one, score=min(one.score * likeness, ALIKE), how="similar") for one in self._named(name)
+                )
 
     def _street(self, written: str) -> str:
         """What was written, or its longest known end: 内环中环之间剑河路 is 剑河路. One character in front makes another street."""

@@ -55,7 +55,7 @@ def _stems(name: str) -> list[tuple[str, str]]:
     """The name without its official ending, and with the short one: (长岸, 长岸村)."""
     found = []
     if ending := _VILLAGE.search(name):
-        stem = name[: ending.start()].removesuffix("村") if ending[0].startswith("村委") else name[: ending.start()]
+        stem = name[: ending.start()].removesuffix("村")  # 长岸村委会 and 长岸村村民委员会 are both of 长岸
         found.append((stem, f"{stem}村"))
     elif ending := _COMMUNITY.search(name):
         stem = name[: ending.start()]
