@@ -42,6 +42,7 @@ def assess(
     prior: Prior | None = None,
     tolerance_m: float = 0.0,
     candidates_within_m: float = 50.0,
+    doubt: Doubt | None = None,
 ) -> Assessment:
     """Whose is this place: by the rule of `gis.locate` without an accuracy, by the likeliest winner and the policy with one.
 
@@ -49,13 +50,15 @@ def assess(
     grid: "inside" or "edge" when it covers it, else "nearest"; "none" without a grid. `layers` names the grids at the reported place, but
     in the layer of the winner the winner. `candidates`: those within `candidates_within_m` metres and all others of at least one in a
     thousand, each with its probability to be the winner, the likeliest first. A place that is not finite has no doubt, only a reason.
+    `doubt` is what `doubts_of` said of this very place with many others; without it it is worked out here.
     """
     index = claims.index
     if accuracy_m is None or not (math.isfinite(lon) and math.isfinite(lat)):
         return Assessment(index.one(lon, lat, tolerance_m=tolerance_m, candidates_within_m=candidates_within_m))
     wide_m = max(candidates_within_m, min(_NEAR_SIGMAS * one_sigma(accuracy_m), _WIDE_M))
     plain = index.one(lon, lat, tolerance_m=tolerance_m, candidates_within_m=wide_m)
-    doubt = doubt_of(claims, lon, lat, accuracy_m, prior=prior)
+    if doubt is None:
+        doubt = doubt_of(claims, lon, lat, accuracy_m, prior=prior)
     decision = decide(doubt, policy, threshold, tell, otherwise=plain.grid)
     candidates = _candidates(claims, plain, doubt, lon, lat, candidates_within_m)
     common = replace(plain, ambiguous=decision.ambiguous, probability=decision.probability, candidates=candidates)
@@ -93,7 +96,7 @@ def _candidates(
     """Everybody near with a probability, and the likely ones from farther away, the likeliest first."""
     index, wins = claims.index, doubt.wins
     found = [
-        replace(c, probability=round(wins.get(c.grid, 0.0), 6))
+        Candidate(c.grid, c.layer, round(wins.get(c.grid, 0.0), 6), c.distance_m)
         for c in plain.candidates
         if c.distance_m <= within_m or wins.get(c.grid, 0.0) >= WORTH_NAMING or c.grid == plain.grid
     ]

@@ -285,10 +285,13 @@ def test_many_doubts_are_those_of_one_by_one_and_none_where_something_is_unknown
     many = doubts_of(claims, lon, lat, accuracy, prior=prior)
     assert [i for i, doubt in enumerate(many) if doubt is None] == [3, 7]
     ones = [None if i in {3, 7} else doubt_of(claims, lon[i], lat[i], accuracy[i], prior=prior) for i in range(50)]
-    for doubt, one in zip(many, ones, strict=True):
+    for row, (doubt, one) in enumerate(zip(many, ones, strict=True)):
         if doubt is not None and one is not None:
             assert list(doubt.wins.items()) == list(one.wins.items())
             assert doubt.outside_of == one.outside_of
+            where = (claims, float(lon[row]), float(lat[row]), float(accuracy[row]))
+            given, own = assess(*where, doubt=doubt), assess(*where, prior=prior)
+            assert given.assignment == own.assignment
             assert {k: list(v) for k, v in doubt.layers.items()} == {k: list(v) for k, v in one.layers.items()}
 
 
