@@ -85,10 +85,11 @@ class CellEngine:
         """Memory in bytes of all arrays; the polygons themselves are the caller's."""
         return self.cells.nbytes + sum(array.nbytes for array in self._around)
 
-    def cover(self, lon: Floats, lat: Floats, outside: int, answers: Answers) -> None:
+    def cover(self, lon: Floats, lat: Floats, span: slice, outside: int, answers: Answers) -> None:
         """Winner, method, reason and the lowest grid of every layer, written into `answers`."""
+        # Whole arrays and not slices of them: rows cut out of `by_layer` would be another type, compiled anew.
         locate(
-            lon, lat, 0, len(lon), *self._tables, outside,
+            lon, lat, span.start, span.stop, *self._tables, outside,
             answers.winner, answers.method, answers.reason, answers.by_layer,
         )  # fmt: skip
 

@@ -52,8 +52,8 @@ class Engine(Protocol):
     def nbytes(self) -> int:
         """Memory in bytes of the engine's own arrays, as far as it knows."""
 
-    def cover(self, lon: Floats, lat: Floats, outside: int, answers: Answers) -> None:
-        """All of `answers` is filled in: winner (-1: none), method, reason (`outside` where nobody covers), the lowest per layer."""
+    def cover(self, lon: Floats, lat: Floats, span: slice, outside: int, answers: Answers) -> None:
+        """The span of `answers` is filled in: winner (-1: none), method, reason (`outside` where nobody covers), the lowest per layer."""
 
     def place(self, lon: float, lat: float) -> tuple[int, int, list[int]]:
         """(winner, method, lowest grid per layer) of one place; -1 for none."""

@@ -38,17 +38,18 @@ class GeosEngine:
         del grids  # everything is made anew
         return GeosEngine(geometry, self._layer_of, self._layers)
 
-    def cover(self, lon: Floats, lat: Floats, outside: int, answers: Answers) -> None:
+    def cover(self, lon: Floats, lat: Floats, span: slice, outside: int, answers: Answers) -> None:
         """Winner, method, reason and the lowest grid of every layer, written into `answers`, whose reasons know what is no place."""
-        answers.by_layer[:] = -1
-        answers.winner[:] = -1
-        answers.method[:] = NONE
-        answers.reason[np.isfinite(lon) & np.isfinite(lat)] = outside
+        answers.by_layer[:, span] = -1
+        answers.winner[span] = -1
+        answers.method[span] = NONE
+        lon, lat = lon[span], lat[span]
+        answers.reason[span][np.isfinite(lon) & np.isfinite(lat)] = outside
         if len(self.geometry):
             order, cell = self._lattice.ordered(lon, lat)
             for first in range(0, len(order), BLOCK):
                 block = order[first : first + BLOCK]
-                self._cover_block(block, cell[first : first + BLOCK], lon[block], lat[block], answers)
+                self._cover_block(block + span.start, cell[first : first + BLOCK], lon[block], lat[block], answers)
 
     def _cover_block(self, block: Ints, cell: Ints, x: Floats, y: Floats, answers: Answers) -> None:
         place, grid = self._lattice.pairs(cell)
@@ -71,7 +72,7 @@ class GeosEngine:
     def place(self, lon: float, lat: float) -> tuple[int, int, list[int]]:
         """(winner, method, lowest grid per layer) of one place; -1 for none."""
         answers = Answers.blank(1, self._layers)
-        self.cover(np.array([lon]), np.array([lat]), FOUND, answers)
+        self.cover(np.array([lon]), np.array([lat]), slice(0, 1), FOUND, answers)
         return int(answers.winner[0]), int(answers.method[0]), answers.by_layer[:, 0].tolist()
 
     def distances_m(self, grid: Ints, lon: Floats, lat: Floats) -> Floats:

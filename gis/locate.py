@@ -11,6 +11,7 @@ import itertools
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Literal
 
 import numpy as np
@@ -34,9 +35,9 @@ from gis.engine import Answers, Engine, Indices
 from gis.errors import CodeInvalid, GeometryInvalid
 from gis.geosengine import GeosEngine
 from gis.nearby import Bytes, Floats, Ints
-from gis.partition import Boundaries, Geometries, Partition
+from gis.partition import Boundaries, Geometries, Partition, partition_of
 
-__all__ = ["KERNEL", "METHODS", "REASONS", "Assignment", "Candidate", "GridIndex", "Located", "Near"]
+__all__ = ["KERNEL", "METHODS", "REASONS", "Assignment", "Candidate", "GridIndex", "Located", "Near", "compile_kernels"]
 
 #: Version of the rule and its arithmetic, written into receipts.
 KERNEL = "gridbeat-locate/1"
@@ -174,14 +175,18 @@ class GridIndex:
         nearest grid within `tolerance_m` metres (method "nearest"). `distance=False` leaves `distance_m` NaN and takes a
         fraction of the time. `threads` share the places; the answers do not depend on how many.
         """
-        lon = np.ascontiguousarray(lon, dtype=np.float64)
-        lat = np.ascontiguousarray(lat, dtype=np.float64)
+        lon, lat = _floats(lon), _floats(lat)
         answers = Answers.blank(len(lon), len(self.layers))
         metres = np.full(len(lon), np.nan)
 
         def part(span: slice) -> None:
-            some = Answers(answers.winner[span], answers.method[span], answers.reason[span], answers.by_layer[:, span])
-            self._locate_part(lon[span], lat[span], tolerance_m, distance, some, metres[span])
+            self._engine.cover(lon, lat, span, self._unfound(tolerance_m), answers)
+            if distance:
+                on_edge = answers.method[span] == EDGE
+                inside = np.where(on_edge, -1, answers.winner[span])
+                metres[span] = np.where(on_edge, 0.0, self._engine.distances_m(inside, lon[span], lat[span]))
+            if tolerance_m > 0.0 and len(self.codes):
+                self._nearest(lon, lat, span, tolerance_m, answers, metres if distance else None)
 
         bounds = np.linspace(0, len(lon), min(threads, 1 + len(lon) // _PER_THREAD) + 1).astype(int).tolist()
         spans = [slice(*pair) for pair in itertools.pairwise(bounds)]
@@ -193,18 +198,6 @@ class GridIndex:
         by_layer = dict(zip(self.layers, answers.by_layer, strict=True))
         return Located(self.codes, answers.winner, answers.method, answers.reason, metres, by_layer)
 
-    def _locate_part(
-        self, lon: Floats, lat: Floats, tolerance_m: float, distance: bool, answers: Answers, metres: Floats
-    ) -> None:
-        """The places of one thread, written in place."""
-        self._engine.cover(lon, lat, self._unfound(tolerance_m), answers)
-        if distance:
-            inside = np.where(answers.method == EDGE, -1, answers.winner)
-            metres[:] = self._engine.distances_m(inside, lon, lat)
-            metres[answers.method == EDGE] = 0.0
-        if tolerance_m > 0.0 and len(self.codes):
-            self._nearest(lon, lat, tolerance_m, answers, metres if distance else None)
-
     def _unfound(self, tolerance_m: float) -> int:
         """The reason of a place that nobody covers."""
         return NO_BOUNDARIES if not self.codes else BEYOND if tolerance_m > 0.0 else OUTSIDE
@@ -214,10 +207,11 @@ class GridIndex:
 
         The same answer as `locate` gives for an array of one.
         """
+        lon, lat = float(lon), float(lat)
         winner, method, lowest = self._engine.place(lon, lat)
         layers = {layer: self.codes[g] if g >= 0 else None for layer, g in zip(self.layers, lowest, strict=True)}
         finite = lon - lon == 0.0 and lat - lat == 0.0
-        within = max(candidates_within_m, tolerance_m)
+        within = float(max(candidates_within_m, tolerance_m))
         near = sorted(self._engine.near_one(lon, lat, within), key=_by_rule) if finite else []
         if winner < 0 and near and near[0][1] <= tolerance_m:
             winner, method = near[0][0], NEAREST
@@ -230,22 +224,22 @@ class GridIndex:
 
     def place(self, lon: float, lat: float) -> tuple[int, int, list[int]]:
         """(winner, method, lowest grid of every layer) of one place, as numbers: the bare kernel. -1 for none."""
-        return self._engine.place(lon, lat)
+        return self._engine.place(float(lon), float(lat))
 
     def candidates(self, lon: Floats, lat: Floats, within_m: float) -> Near:
         """Every grid that covers a place or comes within `within_m` metres of it, in the order of the rule."""
         finite = np.flatnonzero(np.isfinite(lon) & np.isfinite(lat))
-        pairs = self._engine.near(
-            np.ascontiguousarray(lon[finite], np.float64), np.ascontiguousarray(lat[finite], np.float64), within_m
-        )
+        pairs = self._engine.near(_floats(lon[finite]), _floats(lat[finite]), float(within_m))
         metres = np.where(pairs.covers, 0.0, pairs.metres)
         order = np.lexsort((pairs.grid, metres, ~pairs.covers, pairs.place))
         grid = pairs.grid[order].astype(np.int64)
         return Near(finite[pairs.place[order]], grid, metres[order], pairs.covers[order])
 
-    def _nearest(self, lon: Floats, lat: Floats, tolerance_m: float, answers: Answers, metres: Floats | None) -> None:
+    def _nearest(
+        self, lon: Floats, lat: Floats, span: slice, tolerance_m: float, answers: Answers, metres: Floats | None
+    ) -> None:
         """Places that nobody covers go to the nearest grid within the tolerance; equally near: the lower index."""
-        open_places = np.flatnonzero(answers.reason == BEYOND)
+        open_places = np.flatnonzero(answers.reason[span] == BEYOND) + span.start
         near = self.candidates(lon[open_places], lat[open_places], tolerance_m)
         place, at = np.unique(near.place, return_index=True)
         rows = open_places[place]
@@ -294,6 +288,24 @@ def _joined(partitions: Sequence[Partition]) -> Geometries:
     joined = np.empty(sum(len(partition) for partition in partitions), dtype=object)
     joined[:] = [polygon for partition in partitions for polygon in partition.geometry]
     return joined
+
+
+def _floats(values: Floats) -> Floats:
+    """The values as numbers that compiled loops take: a copy where they are no float64, lie apart or must not be written."""
+    return np.require(values, np.float64, ["C", "A", "W"])
+
+
+@cache
+def compile_kernels() -> None:
+    """Every compiled loop of the index is loaded, or made (some twenty seconds, once a machine); later calls cost nothing.
+
+    A server calls this before it takes requests, and `scripts/setup` when the loops have changed.
+    """
+    town = [partition_of(["a"], [shapely.box(0, 0, 1, 1)], "dedicated"), partition_of(["b"], [shapely.box(0, 0, 2, 2)])]
+    index = GridIndex.of(town)
+    index.locate(np.zeros(1), np.zeros(1), tolerance_m=1.0)
+    index.one(0.0, 0.0)
+    index.replaced(partition_of(["b"], [shapely.box(0, 0, 2, 1)]))
 
 
 def _by_rule(near: tuple[int, float, bool]) -> tuple[bool, float, int]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from concurrent.futures import ThreadPoolExecutor
 from fractions import Fraction
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -13,10 +14,12 @@ import shapely
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from gis import cellareas, celledges, celllayout, cellquery, nearquery
 from gis.assignment import EDGE, INSIDE, NONE
 from gis.cellengine import CellEngine
+from gis.compiled import KERNELS, compiled, source_stamp
 from gis.errors import CodeInvalid, GeometryInvalid
-from gis.locate import GridIndex, Located
+from gis.locate import GridIndex, Located, compile_kernels
 from gis.orientation import orientation, side
 from gis.partition import Partition, partition_of
 from tests.gis.test_locate import awkward_places, quilt
@@ -357,3 +360,65 @@ def test_readers_see_the_old_state_or_the_new_one_and_never_a_mixture() -> None:
             current[0] = current[0].replaced(partition_of(["0", "1"], shapes))
         list(readers)
     assert seen <= {frozenset({"0"}), frozenset({"1"})}
+
+
+# --- compiled once ----------------------------------------------------------------------------------------------------
+
+
+def compiled_so_far() -> int:
+    modules = (cellareas, celledges, celllayout, cellquery, nearquery)
+    loops = [loop for module in modules for loop in vars(module).values() if hasattr(loop, "signatures")]
+    assert len(loops) > 25
+    return sum(len(loop.signatures) for loop in loops)
+
+
+def test_no_request_waits_for_the_compiler_once_the_kernels_are_compiled() -> None:
+    compile_kernels()
+    before = compiled_so_far()
+    partitions = quilt(1)
+    index = GridIndex.of(partitions)
+    places = awkward_places(partitions, np.random.default_rng(1))
+    fixed = places[:, 0].copy()
+    fixed.flags.writeable = False
+    for lon, lat in (
+        places.T,
+        (fixed, places[:, 1]),
+        (np.array([114]), np.array([22])),
+        (places[::3, 0], places[::3, 1]),
+    ):
+        index.locate(lon, lat, tolerance_m=5, threads=2)
+        index.candidates(lon, lat, 10)
+    many = np.tile(places, (40, 1))
+    index.locate(*many.T, threads=3)
+    index.one(114, 22, tolerance_m=7)
+    index.one(np.float64(114.0), np.float32(22.0), candidates_within_m=100_000)  # type: ignore[arg-type]
+    index.replaced(moved(partitions[1], np.random.default_rng(1))).one(114.0, 22.0)
+    GridIndex.of([]).locate(many[:, 0], many[:, 1], tolerance_m=1)
+    assert compiled_so_far() == before
+
+
+def test_a_change_in_any_module_of_kernels_compiles_all_anew() -> None:
+    names = {
+        path.stem for path in Path(cellquery.__file__).parent.glob("*.py") if "@compiled" in path.read_text("utf-8")
+    }
+    assert names <= set(KERNELS)
+    assert cellquery.locate._cache._cache_file._source_stamp == source_stamp()  # type: ignore[attr-defined]
+
+
+def test_without_a_folder_for_machine_code_every_process_compiles_for_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    import numba
+
+    whole = numba.njit
+
+    def refusing(**options: bool) -> object:
+        if options.get("cache"):
+            raise RuntimeError("cannot cache function: no locator available")
+        return whole(**options)
+
+    monkeypatch.setattr(numba, "njit", refusing)
+
+    @compiled
+    def doubled(x: float) -> float:
+        return 2.0 * x
+
+    assert doubled(4.0) == 8.0
