@@ -12,8 +12,9 @@ import numpy as np
 from starlette.responses import Response
 
 from api.answers import Json
+from data import decide
 from data.batch import plan_table, rejection, submissions_of
-from data.decide import Policy, locate_by_rules
+from data.decide import Place, Policy, locate_by_rules
 from data.intake import Outcome, accept
 from data.locating import ADDED, Locator, kept_name
 from data.rowchunk import Rejection, RowChunk, Table
@@ -48,6 +49,7 @@ class Question:
     policy: Policy
     facts: Facts
     layer: str | None = None
+    accuracy_m: float | None = None
 
     def locate(self, lon: Floats, lat: Floats) -> Located:
         """The answer for WGS 84 places: by the rules in force, or in one layer alone."""
@@ -85,6 +87,8 @@ def _as_arrays(x: Any, y: Any, question: Question) -> dict[str, Any]:
     for row in np.flatnonzero(faults != None)[:1]:  # noqa: E711 - elementwise
         faults[row].place = f"row {row + 1}"
         raise faults[row]
+    if question.accuracy_m is not None and question.layer is None:
+        return _in_doubt(x, y, question)
     located = question.locate(*to_storage(x, y, question.datum))
     metres = [None if np.isnan(one) else round(one, 3) for one in located.distance_m.tolist()]
     return {
@@ -95,6 +99,20 @@ def _as_arrays(x: Any, y: Any, question: Question) -> dict[str, Any]:
         "layers": {layer: located.grids(layer) for layer in located.by_layer},
         "generation": question.state.boundaries.generation,
     }
+
+
+def _in_doubt(x: Any, y: Any, question: Question) -> dict[str, Any]:
+    """Places known to so many metres are decided one by one, as a report would be; the same arrays with probabilities."""
+    places = (
+        Place(lon, lat, question.datum.name, question.accuracy_m)
+        for lon, lat in zip(x.tolist(), y.tolist(), strict=True)
+    )
+    asked = (decide.Question(place, question.facts) for place in places)
+    found = [decide.decide(question.state, one, question.policy).assignment.as_json() for one in asked]
+    members = ("grid", "method", "reason", "distance_to_edge_m", "probability", "ambiguous")
+    arrays: dict[str, Any] = {name: [one[name] for one in found] for name in members}
+    layers = {layer: [one["layers"][layer] for one in found] for layer in question.state.index.layers}
+    return arrays | {"layers": layers, "generation": question.state.boundaries.generation}
 
 
 def _csv_answer(body: bytes, question: Question) -> Response:

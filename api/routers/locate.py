@@ -75,26 +75,32 @@ def locate_many(
     known_at: str | None = None,
     layer: str | None = None,
 ) -> Response:
-    """JSON `{"points": [[lon, lat], ...], "crs", "at", "known_at", "layer"}`, `text/csv` or an Arrow IPC stream with lon, lat.
+    """JSON `{"points": [[lon, lat], ...], "crs", "accuracy_m", "at", "known_at", "layer"}`, `text/csv` or Arrow IPC with lon, lat.
 
     crs, at, known_at and layer may also come as parameters, as they must with CSV and Arrow.
     """
     kind = request.headers.get("content-type", "application/json").partition(";")[0].strip().lower()
     asked = {"crs": crs, "at": at, "known_at": known_at, "layer": layer}
-    points = members(asked, parse_object(body)) if kind == "application/json" else None
+    sent = parse_object(body) if kind == "application/json" else {}
+    points = members(asked, sent) if sent or kind == "application/json" else None
     now = boundaries.now(connection)
     moment = Moment(instant(asked["at"], "at") or now.at, instant(asked["known_at"], "known_at") or now.known_at)
     datum = parse_datum(asked["crs"] or "wgs84")
     by = replace(policy, document=boundaries.policy(connection))
-    question = bulk.Question(boundaries.state(connection, moment), datum, by, Facts(moment.at), asked["layer"])
+    question = bulk.Question(
+        boundaries.state(connection, moment),
+        datum,
+        by,
+        Facts(moment.at),
+        asked["layer"],
+        accuracy(sent.get("accuracy_m")),
+    )
     return bulk.locate(kind, body, points, question)
 
 
 def members(asked: dict[str, str | None], body: dict[str, Any]) -> Any:
     """The points of a JSON body; its other members go into `asked`. ParameterInvalid for one that is unknown, no text, or said twice."""
     for name, value in body.items():
-        if name == "accuracy_m":
-            accuracy(value)
         if name in {"points", "accuracy_m"} or value is None:
             continue
         if name not in asked:

@@ -339,3 +339,13 @@ def test_the_interval_of_a_scheduled_generation_begins_in_the_future(alone: Aski
     assert at(alone, 1.5, 0.5)["grid"] == "B3"
     assert at(alone, 1.5, 0.5, at=then.isoformat())["grid"] == "B1"
     assert at(alone, 1.5, 0.5, at=then.isoformat(), known_at=now.isoformat())["grid"] == "B3"
+
+
+def test_many_places_known_to_so_many_metres_are_answered_as_one_would_be(asking: Asking) -> None:
+    points = [[LON + 0.005, LAT + 0.005], [LON + 0.01, LAT + 0.003], [LON - 1, LAT]]
+    many = asking.http.post("/v1/locate", json={"points": points, "accuracy_m": 20}).json()
+    one = [asking.http.get("/v1/locate", params={"lon": x, "lat": y, "accuracy_m": 20}).json() for x, y in points]
+    for name in ("grid", "method", "reason", "probability", "ambiguous", "distance_to_edge_m"):
+        assert many[name] == [answer[name] for answer in one]
+    assert many["probability"][1] == pytest.approx(0.5, abs=0.01)
+    assert many["ambiguous"] == [False, True, False]
