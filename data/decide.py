@@ -111,8 +111,7 @@ def decide(state: State, question: Question, policy: Policy) -> Decision:
     position = question.place.lon_lat()
     grounds = question.as_grounds() | {"policy": policy.as_grounds()}
     if position is None and question.readings is not None:
-        found = place_of(state.index, question.readings)
-        return Decision(found.assignment, found.lon_lat, grounds)
+        return Decision(place_of(state.index, question.readings).assignment, None, grounds)
     if position is None:
         nowhere = state.index.one(float("nan"), float("nan"))
         return Decision(replace(nowhere, reason="address-only"), None, grounds)

@@ -150,7 +150,8 @@ def _same(one: AddressCandidate, other: AddressCandidate) -> bool:
     if one.external_id is not None and other.external_id is not None:
         return one.external_id == other.external_id
     apart = metres_between((one.lon, one.lat), (other.lon, other.lat))
-    touching = (one.name, one.kind) == (other.name, other.kind) and apart < one.radius_m + other.radius_m
+    derived = "name" not in (one.how, other.how) and (one.name, one.kind) == (other.name, other.kind)
+    touching = derived and apart < one.radius_m + other.radius_m
     return touching or (apart < SAME_M and one.admin == other.admin)
 
 

@@ -27,6 +27,8 @@ RADIUS_68 = 1.5096
 PRECISE_M = 75.0
 #: A grid with less than this is no candidate.
 LEAST = 0.02
+#: Runners-up with this probability hear of a report whose grid is ambiguous.
+TOLD = 0.1
 #: The method that an address gives.
 ADDRESS = METHODS[4]
 
@@ -77,7 +79,8 @@ def address_place(
         return AddressPlace(
             replace(nowhere, reason=reason, candidates=listed, ambiguous=ambiguous), None, None, None, answer
         )
-    return AddressPlace(_assigned(index, best, listed, ambiguous), best.lon, best.lat, best.radius_m, answer)
+    found, chosen = _assigned(index, answer.rivals(), listed, ambiguous)
+    return AddressPlace(found, chosen.lon, chosen.lat, chosen.radius_m, answer)
 
 
 def grid_shares(index: GridIndex, readings: Sequence[AddressCandidate]) -> dict[str, float]:
@@ -146,15 +149,22 @@ def _why(answer: AddressAnswer, listed: Sequence[Candidate]) -> str:
     return "address-vague"
 
 
-def _assigned(index: GridIndex, best: AddressCandidate, listed: tuple[Candidate, ...], ambiguous: bool) -> Assignment:
-    """The assignment to the most probable grid, with the layers of the best candidate's place and that grid's own path."""
-    at = index.one(best.lon, best.lat)
-    if at.grid != listed[0].grid:
-        lon, lat = places_of(best)
-        winners = index.locate(lon, lat, distance=False)
-        inside = np.flatnonzero(np.array(winners.grids(), dtype=object) == listed[0].grid)
-        at = index.one(float(lon[inside[0]]), float(lat[inside[0]])) if len(inside) else at
-    return replace(
+def _assigned(
+    index: GridIndex, readings: Sequence[AddressCandidate], listed: tuple[Candidate, ...], ambiguous: bool
+) -> tuple[Assignment, AddressCandidate]:
+    """The assignment to the most probable grid, and the reading that leads there: the best one with a place in it."""
+    winner = listed[0].grid
+    for one in readings:
+        lon, lat = (
+            np.concatenate(([own], spread)) for own, spread in zip((one.lon, one.lat), places_of(one), strict=True)
+        )
+        inside = np.flatnonzero(np.array(index.locate(lon, lat, distance=False).grids(), dtype=object) == winner)
+        if len(inside):
+            break
+    at = index.one(float(lon[inside[0]]), float(lat[inside[0]]))
+    told = tuple(c.grid for c in listed[1:] if (c.probability or 0.0) >= TOLD) if ambiguous else ()
+    found = replace(
         at, method=ADDRESS, reason=None, probability=listed[0].probability, ambiguous=ambiguous, candidates=listed,
-        distance_to_edge_m=None,
+        distance_to_edge_m=None, owners=(winner,), told=told,
     )  # fmt: skip
+    return found, one

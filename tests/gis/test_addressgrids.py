@@ -49,6 +49,7 @@ def test_a_precise_place_on_a_border_goes_to_one_and_names_both(index: GridIndex
     assert found.grid in {"A", "B"}
     assert found.ambiguous
     assert {one.grid for one in found.candidates} == {"A", "B"}
+    assert {*found.owners, *found.told} == {"A", "B"}
     assert sum(one.probability or 0.0 for one in found.candidates) == pytest.approx(1.0, abs=0.01)
 
 
@@ -69,6 +70,15 @@ def test_two_places_in_two_grids_share_the_probability_by_score(index: GridIndex
     two = answer(candidate(0.5, 0.5, score=1.0), candidate(1.5, 0.5, score=0.95), reason="address-ambiguous")
     assert grid_shares(index, two.rivals()) == pytest.approx({"A": 1.0 / 1.95, "B": 0.95 / 1.95})
     assert address_place(index, two).assignment.reason == "address-ambiguous"
+
+
+def test_the_grid_of_most_readings_wins_over_that_of_the_best(index: GridIndex) -> None:
+    many = answer(
+        candidate(0.5, 0.5), *(candidate(1.2 + 0.1 * i, 0.5, score=0.95) for i in range(6)), reason="address-ambiguous"
+    )
+    found = address_place(index, many)
+    assert (found.assignment.grid, found.assignment.candidates[0].grid) == ("B", "B")
+    assert found.lon_lat == place(1.2, 0.5)
 
 
 def test_a_suggestion_is_never_assigned(index: GridIndex) -> None:
