@@ -19,6 +19,7 @@ from api.routers import events, grids, links, locate, maps, open311, operations,
 from api.settings import Settings
 from data.webhooks import BackgroundSender
 from gis.errors import GridError, ParameterInvalid
+from gis.locate import compile_kernels
 from gis.store.engine import create_engine
 from gis.store.errors import translating
 from gis.store.live import Live
@@ -79,6 +80,8 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
 
 
 def _warm(app: FastAPI) -> None:
+    # Made at set-up; where that was another user's, this start takes some twenty seconds longer, and no request does.
+    compile_kernels()
     try:
         with translating(), app.state.engine.connect() as connection:
             state = app.state.live.state(connection, app.state.live.now(connection))
