@@ -70,11 +70,12 @@ def load_events(
     policy: Policy | None = None,
     on_rejected: Callable[[Rejection], None] = lambda _: None,
     on_progress: Callable[[int], None] = lambda _: None,
+    on_taken: Callable[[list[Submission]], None] = lambda _: None,
 ) -> EventsLoaded:
     """Every usable row is an event once, committed in chunks; the others go to `on_rejected`. Memory stays flat.
 
-    A load that was cut off is repeated whole: rows that are there already count as `repeated`. Without `commit` nothing is
-    stored and the figures are those of the real run.
+    A load that was cut off is repeated whole: rows that are there already count as `repeated`. `on_taken` sees the usable
+    rows. Without `commit` nothing is stored and the figures are those of the real run.
     """
     loaded = EventsLoaded()
     with engine.connect() as connection:
@@ -86,6 +87,7 @@ def load_events(
             loaded.rows += len(chunk.numbers) + len(chunk.rejected)
             for part in _parts(rows, CHUNK):
                 submissions = [submission for _, submission in part]
+                on_taken(submissions)
                 with connection.begin():
                     outcomes = accept(connection, live, submissions, actor=actor, policy=policy, rehearse=not commit)
                 loaded.add(outcomes)

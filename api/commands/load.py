@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from api.commands.alarm import show_alarms
 from gis.errors import ParameterInvalid
 
 if TYPE_CHECKING:
@@ -153,6 +154,7 @@ def events(
     """A table of reports becomes events, each with its grid. Rejected rows go to a file with number and reason."""
     from api.session import opened, terminal_caller
     from api.settings import Settings
+    from data.datumwatch import DatumWatch, stored_ground
     from data.decide import Policy
     from data.load import load_events
     from data.rejected import RejectedWriter
@@ -165,6 +167,7 @@ def events(
     _show_plan(file, table, plan)
     target = rejected or file.with_name(f"{file.name}.rejected.csv")
     first: list[Rejection] = []
+    watch, live = DatumWatch(), Live(2)
     policy = Policy(settings.nearest_tolerance_m, settings.candidates_within_m)
     with (
         opened(settings) as engine,
@@ -178,10 +181,13 @@ def events(
                 first.append(one)
 
         loaded = load_events(
-            engine, Live(2), table.chunks, plan, actor=terminal_caller().actor, commit=commit, policy=policy,
-            on_rejected=note, on_progress=advance,
+            engine, live, table.chunks, plan, actor=terminal_caller().actor, commit=commit, policy=policy,
+            on_rejected=note, on_progress=advance, on_taken=watch.see_submissions,
         )  # fmt: skip
+        with engine.connect() as connection:
+            alarms = watch.alarms(stored_ground(connection, live))
     _show_events(loaded, first, target, commit=commit)
+    show_alarms(alarms)
     raise typer.Exit(int(loaded.rejected > 0))
 
 

@@ -15,7 +15,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from api.commands.alarm import show_alarms
+
 if TYPE_CHECKING:
+    from data.datumwatch import DatumWatch
     from data.locating import Locator, Tally
     from data.rowchunk import RowChunk, Table
 
@@ -102,6 +105,7 @@ def locate(
     threads: Threads = _CORES,
 ) -> None:
     """Give every row of a table its grid; order and columns stay, grid, method, distance_to_edge_m and reason are added."""
+    from data.datumwatch import DatumWatch, ground_of
     from data.locating import Locator
     from data.tables import crs_column, datum_of, find_place
     from data.tablewriters import refuse_output
@@ -120,13 +124,15 @@ def locate(
         for note in (*table.notes, where):
             _say(note)
         locator = Locator(partial(index.locate, tolerance_m=tolerance_m), datum, place, threads, own)
-        tally, rejected = _run(reading, table, locator, output)
+        watch = DatumWatch()
+        tally, rejected = _run(reading, table, locator, output, watch)
     except (DatumUnknown, FieldMissing, ParameterInvalid) as error:
         raise typer.BadParameter(error.message) from error
     except GridError as error:
         typer.echo(f"refused: {error.message}", err=True)
         raise typer.Exit(1) from error
     _summary(tally, rejected, output)
+    show_alarms(watch.alarms(ground_of(index)))
     raise typer.Exit(int(tally.unusable > 0 or rejected > 0))
 
 
@@ -149,7 +155,7 @@ def _index(
     return GridIndex.of(partitions)
 
 
-def _run(reading: _Reading, table: Table, locator: Locator, output: Path) -> tuple[Tally, int]:
+def _run(reading: _Reading, table: Table, locator: Locator, output: Path, watch: DatumWatch) -> tuple[Tally, int]:
     """Every row is written to `output`, every rejected one beside it; how many went where."""
     from data.locating import ADDED, Tally, kept_name
     from data.rejected import RejectedWriter
@@ -164,6 +170,7 @@ def _run(reading: _Reading, table: Table, locator: Locator, output: Path) -> tup
         write = stack.enter_context(writer(output, names, schema=schema, mark=mark))
         for chunk in stack.enter_context(_progress(table)):
             rows = locator.locate(chunk)
+            watch.see_rows(chunk, locator.place, locator.datum.name, locator.crs_column)
             filled = {
                 name: rows.columns.get(name, [None] * len(chunk)) for name in (names if columns else rows.columns)
             }

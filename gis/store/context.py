@@ -45,3 +45,12 @@ def read_context(connection: sa.Connection, limit: int) -> list[Context]:
     rows = connection.execute(READ, {"limit": limit}).all()
     shapes = np.asarray(shapely.from_wkb([bytes(row.shape) for row in rows]), dtype=object)
     return [Context(row.kind, shape, row.name, row.width) for row, shape in zip(rows, shapes, strict=True)]
+
+
+STREETS = sa.text("SELECT ST_AsBinary(geom) FROM context_shape WHERE kind = 'street' ORDER BY id")
+
+
+def read_streets(connection: sa.Connection) -> Any:
+    """The lines of all streets (an array of shapes, WGS 84); empty when none were loaded."""
+    shapes = shapely.from_wkb([bytes(shape) for shape in connection.execute(STREETS).scalars()])
+    return np.asarray(shapes, dtype=object)
