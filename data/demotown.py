@@ -14,10 +14,12 @@ from data.demo import Town, build_town
 from data.load import EventsLoaded, load_events
 from data.rowchunk import Rejection, chunk_of_rows
 from data.town_areas import Area
+from data.town_names import SCHEME
 from data.towngazetteer import SOURCE, town_entries
 from gis.crs import CONVERTER
 from gis.errors import StateConflict
 from gis.store import generations
+from gis.store.categories import Category, replace_scheme
 from gis.store.context import Context, replace_context
 from gis.store.engine import Connection, Engine
 from gis.store.gazetteer import replace_source
@@ -29,6 +31,7 @@ from gis.supersede import Incoming
 ACTOR = "demo"
 #: The town's boundaries hold from here on, so that `at` has something to look back at.
 SINCE = datetime(2025, 1, 1, tzinfo=UTC)
+GROUPS = {"house": "居住", "street": "街面", "water": "河道", "field": "农田", "market": "市场"}
 WIDTHS = {"arterial": 2.0, "street": 1.0, "lane": 0.6}
 
 
@@ -60,6 +63,7 @@ def load_town(engine: Engine, now: datetime) -> DemoLoaded:
             for one in town.households
         ])  # fmt: skip
         replace_context(connection, context(town))
+        replace_scheme(connection, SCHEME, categories(town))
         replace_source(connection, SOURCE, town_entries(town), actor=ACTOR)
     rejected: list[Rejection] = []
     rows = [
@@ -70,6 +74,11 @@ def load_town(engine: Engine, now: datetime) -> DemoLoaded:
     plan = plan_rows(tuple(chunk.columns), source="demo town", file_key="demo")
     events = load_events(engine, Live(1), [chunk], plan, actor=ACTOR, commit=True, on_rejected=rejected.append)
     return DemoLoaded(town, events, rejected)
+
+
+def categories(town: Town) -> list[Category]:
+    """The town's kinds of reports, gathered by where they happen."""
+    return [Category(SCHEME, one.code, one.name, group=GROUPS[one.place]) for one in town.categories]
 
 
 def incoming(town: Town) -> Iterable[Incoming]:
