@@ -38,10 +38,11 @@ Rejected = Annotated[Path | None, typer.Option("--rejected", metavar="OUT.csv", 
 
 def register(app: typer.Typer) -> None:
     """Afterwards `app` has the group `load`."""
+    from api.commands.loadcategories import categories
     from api.commands.loadgazetteer import gazetteer
 
     group = typer.Typer(no_args_is_help=True, help="Load files into the store; a dry run unless --commit.")
-    for command in (grids, events, households, gazetteer):
+    for command in (grids, events, households, gazetteer, categories):
         group.command()(command)
     app.add_typer(group, name="load")
 
