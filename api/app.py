@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -71,12 +72,14 @@ def _docs(lang: Literal["zh", "en"] = "zh") -> HTMLResponse:
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     """The boundaries are loaded before the first request if the store answers; without it the service starts and says 503."""
     await run_in_threadpool(_warm, app)
+    gc.freeze()  # what is here now stays: looking through it for garbage would halt every request for a fifth of a second
     sender = BackgroundSender(app.state.engine, app.state.settings.webhook_targets)
     if app.state.settings.webhook_sender:
         sender.start()
     yield
     await run_in_threadpool(sender.stop)
     app.state.engine.dispose()
+    gc.unfreeze()
 
 
 def _warm(app: FastAPI) -> None:

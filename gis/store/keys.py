@@ -31,6 +31,11 @@ CLAIM = """
                          CAST(%s AS bytea[]))
     ON CONFLICT DO NOTHING RETURNING channel, key
 """
+#: The same for one key, at half the cost.
+CLAIM_ONE = """
+    INSERT INTO {table} (channel, key, event, received_at, body_hash) VALUES (%s, %s, %s, %s, %s)
+    ON CONFLICT DO NOTHING RETURNING channel, key
+"""
 HELD = """
     SELECT k.channel, k.key, k.event, k.received_at, k.body_hash FROM {table} k
     JOIN unnest(CAST(:channels AS text[]), CAST(:keys AS text[])) AS asked (channel, key) USING (channel, key)
@@ -86,16 +91,13 @@ def _insert(
     if not first:
         return {}
     names = sorted(first)
-    holders = [events[first[name]] for name in names]
-    values = (
-        [channel for channel, _ in names],
-        [key for _, key in names],
-        [event.id for event in holders],
-        [event.received_at for event in holders],
-        [event.body_hash for event in holders],
-    )
+    rows = [(*name, events[first[name]]) for name in names]
+    values = [(channel, key, event.id, event.received_at, event.body_hash) for channel, key, event in rows]
     cursor: Any = connection.connection.cursor()
-    cursor.execute(CLAIM.format(table=table), values)
+    if len(values) == 1:
+        cursor.execute(CLAIM_ONE.format(table=table), values[0])
+    else:
+        cursor.execute(CLAIM.format(table=table), [list(column) for column in zip(*values, strict=True)])
     ours = set(cursor.fetchall())
     return _look_up(connection, table, [name for name in names if name not in ours])
 
