@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any, cast
 
-from data.webhooktarget import Allowed, Resolve, Target, addresses, parse_target, resolve
+from data.webhooktarget import Allowed, Resolve, Target, addresses, parse_target
 from gis.errors import TargetRefused
 
 CONNECT_S = 5.0
@@ -72,7 +72,7 @@ def post(url: str, body: bytes, headers: Mapping[str, str], allowed: Allowed, lo
     deadline = time.monotonic() + TOTAL_S
     try:
         target = parse_target(url)
-        found = addresses(target, allowed, lookup or resolve)
+        found = addresses(target, allowed, lookup)
         with _connected(target, found, deadline) as raw:
             return _asked(target, raw, deadline, body, headers)
     except TargetRefused as refused:

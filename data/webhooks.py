@@ -66,7 +66,7 @@ def register(
 ) -> Registered:
     """The target is told of everything stored from now on; TargetRefused for an internal address, ParameterInvalid otherwise."""
     target = parse_target(url)
-    addresses(target, allowed, **({"lookup": lookup} if lookup else {}))
+    addresses(target, allowed, lookup)
     wanted = _topics(topics)
     key = secrets.token_urlsafe(32) if secret is None else _secret(secret)
     if outbox.count_webhooks(connection) >= outbox.MOST_WEBHOOKS:

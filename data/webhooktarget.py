@@ -112,10 +112,10 @@ def resolve(host: str, port: int) -> list[str]:
     return list(dict.fromkeys(str(entry[4][0]) for entry in found))
 
 
-def addresses(target: Target, allowed: Allowed, lookup: Resolve = resolve) -> list[str]:
+def addresses(target: Target, allowed: Allowed, lookup: Resolve | None = None) -> list[str]:
     """The addresses to connect to, every one of them permitted; TargetRefused if any is not, or if there are none."""
     try:
-        found = lookup(target.host, target.port)
+        found = (lookup or resolve)(target.host, target.port)
     except OSError:
         found = []
     if not found:
