@@ -8,7 +8,6 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from gis.assignment import NO_POSITION, NONE
 from gis.nearby import Bytes, Floats, Ints
 from gis.partition import Geometries
 
@@ -29,8 +28,8 @@ class Answers:
         """Room in which nothing is known; an engine fills all of it."""
         return cls(
             np.empty(places, dtype=np.int32),
-            np.full(places, NONE, dtype=np.uint8),
-            np.full(places, NO_POSITION, dtype=np.uint8),
+            np.empty(places, dtype=np.uint8),
+            np.empty(places, dtype=np.uint8),
             np.empty((layers, places), dtype=np.int32),
         )
 

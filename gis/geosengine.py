@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import shapely
 
-from gis.assignment import EDGE, FOUND, INSIDE, NONE
+from gis.assignment import EDGE, FOUND, INSIDE, NO_POSITION, NONE
 from gis.engine import Answers, Pairs
 from gis.lattice import lattice_of
 from gis.nearby import Borders, Bytes, Floats, Ints, border_distance_m, borders_of, near_pairs
@@ -39,12 +39,12 @@ class GeosEngine:
         return GeosEngine(geometry, self._layer_of, self._layers)
 
     def cover(self, lon: Floats, lat: Floats, span: slice, outside: int, answers: Answers) -> None:
-        """Winner, method, reason and the lowest grid of every layer, written into `answers`, whose reasons know what is no place."""
+        """Winner, method, reason and the lowest grid of every layer, written into `answers`."""
         answers.by_layer[:, span] = -1
         answers.winner[span] = -1
         answers.method[span] = NONE
         lon, lat = lon[span], lat[span]
-        answers.reason[span][np.isfinite(lon) & np.isfinite(lat)] = outside
+        answers.reason[span] = np.where(np.isfinite(lon) & np.isfinite(lat), outside, NO_POSITION)
         if len(self.geometry):
             order, cell = self._lattice.ordered(lon, lat)
             for first in range(0, len(order), BLOCK):

@@ -177,10 +177,11 @@ class GridIndex:
         """
         lon, lat = _floats(lon), _floats(lat)
         answers = Answers.blank(len(lon), len(self.layers))
-        metres = np.full(len(lon), np.nan)
+        metres = np.empty(len(lon))  # first touched in the thread that fills it, as the answers are
 
         def part(span: slice) -> None:
             self._engine.cover(lon, lat, span, self._unfound(tolerance_m), answers)
+            metres[span] = np.nan
             if distance:
                 on_edge = answers.method[span] == EDGE
                 inside = np.where(on_edge, -1, answers.winner[span])
