@@ -18,6 +18,9 @@ from data.peers import PEERS, Floats, truth
 from gis.locate import GridIndex
 from tests.acceptance.check import Check, at_least, at_most, equal
 
+#: Absolute speeds and a city of 100,000 grids: named explicitly, on a quiet machine.
+ON_REQUEST = True
+
 #: How many times a peer's speed ours must reach on city B.
 TIMES = {"shapely pairs": 10.0, "SedonaDB": 40.0, "geopandas sjoin": 70.0, "polars-st": 70.0, "DuckDB spatial": 70.0}
 
