@@ -16,6 +16,7 @@ from starlette.staticfiles import StaticFiles
 
 from api import errors
 from api.docs_page import docs_html
+from api.memory import give_back, share_arenas
 from api.routers import events, grids, links, locate, maps, open311, operations, policy, settling, webhooks
 from api.settings import Settings
 from data.webhooks import BackgroundSender
@@ -71,7 +72,9 @@ def _docs(lang: Literal["zh", "en"] = "zh") -> HTMLResponse:
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     """The boundaries are loaded before the first request if the store answers; without it the service starts and says 503."""
+    share_arenas()
     await run_in_threadpool(_warm, app)
+    give_back()
     gc.freeze()  # what is here now stays: looking through it for garbage would halt every request for a fifth of a second
     sender = BackgroundSender(app.state.engine, app.state.settings.webhook_targets)
     if app.state.settings.webhook_sender:

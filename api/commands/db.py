@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from gis.errors import ParameterInvalid
+
 if TYPE_CHECKING:
     from gis.store.cluster import Cluster
 
@@ -112,7 +114,11 @@ def restore(
     from gis.store import dump, engine
 
     found = dump.inspect(file)  # a wrong file is refused before anybody is asked or anything started
-    if sys.stdin.isatty() and not yes:
+    if not yes:
+        if not sys.stdin.isatty():
+            raise ParameterInvalid(
+                "restoring replaces everything that is stored: say --yes where nobody can be asked", place="--yes"
+            )
         typer.confirm(f"Replace everything stored by {file} ({found.size:,} bytes)?", abort=True)
     url = _url()
     dump.restore(url, file)

@@ -6,9 +6,11 @@ from typing import Annotated, Literal
 from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Depends, Query
+from starlette.background import BackgroundTask
 from starlette.responses import Response
 
 from api.deps import AtMoment, BBox, Connection, LiveBoundaries, SettingsInForce, Viewer, interval, known_parameters
+from api.memory import give_back
 from data.mapview import MapWish, grids_view
 from gis.errors import ParameterInvalid
 from gis.store.events import EventFilter
@@ -50,5 +52,5 @@ def grids_map(
     wish = MapWish(wanted, ZoneInfo(given.timezone), layer, lang or given.language, notes=who.may("member"))
     view = grids_view(connection, boundaries.state(connection, moment), moment, wish)
     if f == "png":
-        return Response(render_png(view, width, height), media_type="image/png")
-    return Response(render_html(view), media_type="text/html; charset=utf-8")
+        return Response(render_png(view, width, height), media_type="image/png", background=BackgroundTask(give_back))
+    return Response(render_html(view), media_type="text/html; charset=utf-8", background=BackgroundTask(give_back))

@@ -46,7 +46,7 @@ def test_the_private_server_goes_through_its_life_by_command(private_home: Path,
     assert gridbeat("backup", str(file)).exit_code == 0
     assert gridbeat("stop").stdout == "stopped\n"
     assert gridbeat("stop").stdout == "was not running\n"
-    assert gridbeat("restore", str(file)).exit_code == 0  # starts the server again
+    assert gridbeat("restore", str(file), "--yes").exit_code == 0  # starts the server again
 
 
 def test_a_given_server_is_neither_started_nor_stopped_and_its_password_not_shown(
@@ -80,7 +80,7 @@ def test_a_file_that_is_no_backup_is_refused_before_any_server_is_started(
 ) -> None:
     monkeypatch.setenv("GRIDBEAT_HOME", str(tmp_path / "home"))
     (tmp_path / "x.dump").write_text("no dump")
-    done = gridbeat("restore", str(tmp_path / "x.dump"))
+    done = gridbeat("restore", str(tmp_path / "x.dump"), "--yes")
     assert (done.exit_code, type(done.exception)) == (1, FileUnreadable)
     assert not (tmp_path / "home").exists()
 
