@@ -53,6 +53,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     )
     app.state.settings = given
     app.state.engine = create_engine(given.database_url, pool_size=given.pool_size)
+    app.state.taking = 0
     app.state.turns = asyncio.Semaphore(given.pool_size)
     app.state.live = Live(given.states_kept)
     errors.install(app)

@@ -67,15 +67,33 @@ async def _turn(request: Request) -> AsyncIterator[None]:
     Waiting in the pool instead would hold a thread each, and when all threads wait nobody could hand a connection back.
     """
     turns: asyncio.Semaphore = request.app.state.turns
+    request.app.state.taking += 1
+    try:
+        await _taken(turns)
+        try:
+            yield
+        finally:
+            turns.release()
+    finally:
+        request.app.state.taking -= 1
+
+
+async def _taken(turns: asyncio.Semaphore) -> None:
     try:
         async with asyncio.timeout(PATIENCE_S):
             await turns.acquire()
     except TimeoutError:
         raise DatabaseUnavailable("too many requests wait for the store; nothing was stored, come again") from None
-    try:
-        yield
-    finally:
-        turns.release()
+
+
+#: With so many requests at the store, what is not needed for an answer waits for a calmer moment.
+RUSH = 1
+
+
+def in_a_rush(request: Request) -> bool:
+    """Whether more requests are at the store, or wait for it, than a calm moment has."""
+    taking: int = request.app.state.taking
+    return taking > RUSH
 
 
 Turn = Annotated[None, Depends(_turn, scope="function")]

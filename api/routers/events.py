@@ -25,6 +25,7 @@ from api.deps import (
     Turn,
     Viewer,
     engine_of,
+    in_a_rush,
     interval,
     known_parameters,
     live_of,
@@ -71,8 +72,11 @@ def _store(request: Request, who: Caller, body: dict[str, Any], key: str | None,
         row = as_read(outcome.stored) if outcome.stored else read_event(connection, outcome.event)
     status = 200 if outcome.repeated else 201
     answer = event_json(row, who)
-    if duplicates:  # after the commit: a look that fails or is slow can take nothing back
-        answer["duplicates"] = duplicates_json(likely_duplicates(engine_of(request), row))
+    if (
+        duplicates
+    ):  # after the commit: a look that fails or is slow can take nothing back, and in a rush others go first
+        found = None if in_a_rush(request) else likely_duplicates(engine_of(request), row)
+        answer["duplicates"] = duplicates_json(found)
     return Json(answer, status, {"Location": f"/v1/events/{outcome.event}"})
 
 
