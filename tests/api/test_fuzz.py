@@ -44,7 +44,11 @@ GOOD = {"lon": LON + 0.005, "lat": LAT + 0.005, "channel": "x"}
 def assert_ours(answer: Any) -> None:
     assert answer.status_code < 500, answer.text
     if answer.request.url.path.startswith("/open311/"):  # errors in that standard's own form
-        assert answer.headers["content-type"].split(";")[0] in {"application/json", "text/xml", "application/problem+json"}
+        assert answer.headers["content-type"].split(";")[0] in {
+            "application/json",
+            "text/xml",
+            "application/problem+json",
+        }
     elif answer.status_code >= 400:
         assert answer.headers["content-type"] == "application/problem+json"
         problem = answer.json()
