@@ -16,9 +16,12 @@ from starlette.staticfiles import StaticFiles
 
 from api import errors
 from api.docs_page import docs_html
+from api.gathering import Gathering
 from api.memory import give_back, share_arenas
 from api.routers import events, grids, links, locate, maps, open311, operations, policy, settling, webhooks
 from api.settings import Settings
+from data.decide import Policy
+from data.together import keep_together
 from data.webhooks import BackgroundSender
 from gis.errors import GridError, ParameterInvalid
 from gis.locate import compile_kernels
@@ -56,6 +59,10 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.taking = 0
     app.state.turns = asyncio.Semaphore(given.pool_size)
     app.state.live = Live(given.states_kept)
+    policy_given = Policy(given.nearest_tolerance_m, given.candidates_within_m)
+    app.state.gathering = Gathering(
+        lambda submissions: keep_together(app.state.engine, app.state.live, submissions, policy_given)
+    )
     errors.install(app)
     for module in (locate, events, settling, links, grids, maps, operations, policy, open311, webhooks):
         app.include_router(module.router)

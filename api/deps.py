@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import hmac
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 
@@ -16,6 +16,7 @@ import orjson
 from fastapi import Depends, Query, Request
 from fastapi.dependencies.models import Dependant
 
+from api.gathering import Gathering
 from api.settings import Caller, Settings
 from data.decide import Policy
 from data.report import parse_time
@@ -86,17 +87,20 @@ async def _taken(turns: asyncio.Semaphore) -> None:
         raise DatabaseUnavailable("too many requests wait for the store; nothing was stored, come again") from None
 
 
-#: With so many requests at the store, what is not needed for an answer waits for a calmer moment.
-RUSH = 1
+turn = asynccontextmanager(_turn)
+Turn = Annotated[None, Depends(_turn, scope="function")]
+
+
+def gathering_of(request: Request) -> Gathering:
+    """The process's line of reports."""
+    found: Gathering = request.app.state.gathering
+    return found
 
 
 def in_a_rush(request: Request) -> bool:
-    """Whether more requests are at the store, or wait for it, than a calm moment has."""
+    """Whether others are at the store, or wait for it: then what is not needed for an answer waits for a calmer moment."""
     taking: int = request.app.state.taking
-    return taking > RUSH
-
-
-Turn = Annotated[None, Depends(_turn, scope="function")]
+    return taking + gathering_of(request).size > 0
 
 
 def engine_of(request: Request) -> engine.Engine:

@@ -23,11 +23,12 @@ from gis.store.live import Live, State
 
 @dataclass(frozen=True)
 class Submission:
-    """A report; its Idempotency-Key, if the caller gave one; the file and row it came from, if any."""
+    """A report; its Idempotency-Key, if the caller gave one; the file and row it came from, if any; who brings it."""
 
     report: Report
     idempotency_key: str | None = None
     origin: dict[str, Any] | None = None
+    actor: str | None = None
 
     @property
     def keys(self) -> tuple[str, ...]:
@@ -76,7 +77,7 @@ def accept(
     )
     decisions = [decide(state, question, by) for question in asked]
     fresh = [
-        _new_event(submission, decision, state, admission, actor)
+        _new_event(submission, decision, state, admission, submission.actor or actor)
         for submission, decision in zip(submissions, decisions, strict=True)
     ]
     if rehearse:

@@ -22,24 +22,23 @@ from api.deps import (
     Member,
     PolicyInForce,
     SettingsInForce,
-    Turn,
     Viewer,
     engine_of,
+    gathering_of,
     in_a_rush,
     interval,
     known_parameters,
-    live_of,
-    policy_of,
-    transaction,
+    turn,
 )
 from api.linked import duplicates_json, links_json
 from api.settings import Caller
 from data.duplicates import likely_duplicates
-from data.intake import Submission, accept
+from data.intake import Submission
 from data.report import clean
-from gis.errors import BatchRefused, EventUnknown
+from gis.duplicates import Likeness
+from gis.errors import BatchRefused, DatabaseUnavailable
 from gis.store.duplicates import stands_for
-from gis.store.events import EventFilter, as_read, list_events, read_event, receipts
+from gis.store.events import EventFilter, list_events, read_event, receipts
 
 router = APIRouter(prefix="/v1/events", tags=["events"], dependencies=[Depends(known_parameters)])
 
@@ -52,32 +51,29 @@ async def report(
     request: Request,
     who: Member,
     body: JsonObject,
-    _: Turn,
     idempotency_key: Key = None,
     duplicates: Annotated[bool, Query(description="false: do not look for likely duplicates")] = True,
 ) -> Json:
     """201 with the event, its assignment and likely duplicates; 200 with the same event when key and body were sent before; 409
     for another body.
     """
-    return await run_in_threadpool(_store, request, who, body, idempotency_key, duplicates)
+    submission = Submission(clean(body, datetime.now(UTC)), idempotency_key, actor=who.actor)
+    kept = await gathering_of(request).store(submission)
+    answer = event_json(kept.row, who)
+    if duplicates:
+        answer["duplicates"] = duplicates_json(await _likely(request, kept.row))
+    return Json(answer, 200 if kept.repeated else 201, {"Location": f"/v1/events/{kept.row['id']}"})
 
 
-def _store(request: Request, who: Caller, body: dict[str, Any], key: str | None, duplicates: bool) -> Json:
-    """The answer to one report, given after the commit: the whole of it in one thread, which halves its cost."""
-    submission = Submission(clean(body, datetime.now(UTC)), key)
-    with transaction(request) as connection:
-        (outcome,) = accept(connection, live_of(request), [submission], actor=who.actor, policy=policy_of(request))
-        if outcome.error is not None or outcome.event is None:
-            raise outcome.error or EventUnknown("the report was not stored")
-        row = as_read(outcome.stored) if outcome.stored else read_event(connection, outcome.event)
-    status = 200 if outcome.repeated else 201
-    answer = event_json(row, who)
-    if (
-        duplicates
-    ):  # after the commit: a look that fails or is slow can take nothing back, and in a rush others go first
-        found = None if in_a_rush(request) else likely_duplicates(engine_of(request), row)
-        answer["duplicates"] = duplicates_json(found)
-    return Json(answer, status, {"Location": f"/v1/events/{outcome.event}"})
+async def _likely(request: Request, row: dict[str, Any]) -> list[Likeness] | None:
+    """After the commit: a look that fails or is slow can take nothing back, and in a rush others go first."""
+    if in_a_rush(request):
+        return None
+    try:
+        async with turn(request):
+            return await run_in_threadpool(likely_duplicates, engine_of(request), row)
+    except DatabaseUnavailable:
+        return None
 
 
 @router.post("/batch", summary="Many reports", openapi_extra=bodies.BATCH)

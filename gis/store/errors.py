@@ -20,6 +20,8 @@ class StoreRefused(StateConflict):
     code = "store-refused"
 
 
+#: What leaves it open whether a commit was done.
+CONNECTION_LOST = (sa.exc.OperationalError, psycopg.OperationalError, sa.exc.TimeoutError)
 #: Everything a database call may raise.
 DRIVER_ERRORS = (sa.exc.SQLAlchemyError, psycopg.Error)
 

@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -27,7 +28,7 @@ PLACES, SINGLE = 1_000, 50
 RIM = 2e-7
 
 RATE, SECONDS = 200, 25
-P99_MS, P99_GUARD_MS = 100.0, 250.0
+P99_MS = 100.0
 NDJSON = "application/x-ndjson"
 
 Floats = npt.NDArray[np.float64]
@@ -106,14 +107,17 @@ def _load_city(one: Stage, town: City, work: Path) -> None:
 
 
 def _rate(service: Service, town: City) -> Iterator[Check]:
-    """Reports as they come; on a machine that others use too, the best of at most three rounds."""
-    got = min((got for got in _rounds(service, town)), key=lambda got: got["p99_ms"])
-    shown = f"p50 {got['p50_ms']:.1f}, max {got['max_ms']:.0f} ms, {got['connections']} connections"
-    yield equal(f"200/s: answers 201 of {got['requests']} ({shown})", {"201": got["requests"]}, got["statuses"])
+    """Reports as they come; on a machine that others use too, the best of at most three rounds. In none may one be refused."""
+    rounds = list(_rounds(service, town))
+    sent, answers = sum(got["requests"] for got in rounds), Counter[str]()
+    for got in rounds:
+        answers.update(got["statuses"])
+    yield equal(f"200/s: answers 201, in {len(rounds)} round(s)", {"201": sent}, dict(answers))
+    got = min(rounds, key=lambda got: got["p99_ms"])
+    shown = f"p50 {got['p50_ms']:.1f}, max {got['max_ms']:.0f} ms; rounds: {', '.join(format(r['p99_ms'], '.0f') for r in rounds)}"
     yield at_least("200/s: seconds of arrivals that count", 20.0, got["seconds"], "s")
     yield at_least("200/s: answered a second", 0.95 * RATE, got["per_second"], "/s")
-    # The aim is P99_MS, missed by a few per cent at the time of writing (see CHANGELOG); this guards against worse.
-    yield at_most("200/s: p99 from due to answered, one worker (aim 100 ms)", P99_GUARD_MS, got["p99_ms"], "ms")
+    yield at_most(f"200/s: p99 from due to answered, one worker ({shown})", P99_MS, got["p99_ms"], "ms")
 
 
 def _rounds(service: Service, town: City) -> Iterator[dict[str, Any]]:
