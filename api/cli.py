@@ -30,6 +30,11 @@ def main() -> None:
         where = f" ({error.place})" if error.place else ""
         sys.stderr.write(f"gridbeat: {error.message}{where} [{error.code}]\n")
         sys.exit(2 if isinstance(error, ParameterInvalid) else 1)
+    except OSError as error:  # a folder that is not there, a file that may not be read or written
+        if error.filename is None:
+            raise
+        sys.stderr.write(f"gridbeat: {error.filename}: {error.strerror}\n")
+        sys.exit(1)
 
 
 if __name__ == "__main__":

@@ -6,10 +6,10 @@ import os
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import Field, field_validator
+from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from data.webhooktarget import Allowed
@@ -36,9 +36,17 @@ class Caller:
 
 
 class Settings(BaseSettings):
-    """One frozen set of settings, prefix GRIDBEAT_."""
+    """One frozen set of settings, prefix GRIDBEAT_. ParameterInvalid names the variable that cannot be used, never its value."""
 
-    model_config = SettingsConfigDict(env_prefix="GRIDBEAT_", frozen=True, extra="ignore")
+    model_config = SettingsConfigDict(env_prefix="GRIDBEAT_", frozen=True, extra="ignore", hide_input_in_errors=True)
+
+    def __init__(self, **values: Any) -> None:
+        try:
+            super().__init__(**values)
+        except ValidationError as error:
+            first = error.errors(include_input=False)[0]
+            name = f"GRIDBEAT_{str(first['loc'][0]).upper()}"
+            raise ParameterInvalid(f"{name}: {first['msg'].removeprefix('Value error, ')}", place=name) from None
 
     database_url: str | None = None
     home: Path = Field(default_factory=lambda: default_home(os.environ, os.geteuid()))

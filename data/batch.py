@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, tzinfo
 from typing import Any
 
+from data.headings import columns_by_heading
 from data.intake import Submission
 from data.report import FIELDS, LENGTHS, clean
 from data.rowchunk import Rejection, RowChunk, Table
@@ -91,11 +92,7 @@ def plan_table(table: Table, crs: str | None, *, place: str, constants: Mapping[
 
 def _guessed(names: Iterable[str], given: Container[str]) -> dict[str, str]:
     """Field -> column by known headings, for the fields that are not given already."""
-    folded = {name.strip().lower(): name for name in reversed(list(names))}
-    found = {
-        name: next((folded[one] for one in headings if one in folded), None) for name, headings in HEADINGS.items()
-    }
-    return {name: column for name, column in found.items() if column is not None and name not in given}
+    return {name: column for name, column in columns_by_heading(names, HEADINGS).items() if name not in given}
 
 
 def _widened(plan: RowPlan, chunk: RowChunk) -> RowPlan:

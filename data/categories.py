@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from data.batch import rejection
+from data.headings import columns_by_heading
 from data.rowchunk import Rejection, RowChunk
 from gis.codes import code_text
 from gis.errors import CodeInvalid, FieldMissing, GridError, ParameterInvalid
@@ -80,12 +81,7 @@ def _stored(engine: Engine, categories: list[Category], *, commit: bool) -> dict
 
 
 def _columns(columns: Sequence[str], scheme: str | None) -> dict[str, str]:
-    folded = {name.strip().lower(): name for name in reversed(columns)}
-    found = {
-        name: folded[next(heading for heading in headings if heading in folded)]
-        for name, headings in HEADINGS.items()
-        if any(heading in folded for heading in headings)
-    }
+    found = columns_by_heading(columns, HEADINGS)
     for name in ("code", "name_zh", *(() if scheme else ("scheme",))):
         if name not in found:
             hint = " (or say --scheme)" if name == "scheme" else ""

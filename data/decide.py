@@ -121,16 +121,15 @@ def decide(state: State, question: Question, policy: Policy) -> Decision:
 def _at(state: State, position: tuple[float, float], question: Question, policy: Policy) -> Assignment:
     """By the priorities unless a rule of jurisdiction puts another layer first; with an accuracy by the likeliest winner."""
     accuracy_m, document = question.place.accuracy_m, policy.document
-    distances = {"tolerance_m": policy.tolerance_m, "candidates_within_m": policy.within_m(accuracy_m)}
-    found = state.index.one(*position, **distances)
-    choice = choose(found.layers, document.rules, question.facts, document.zone)
+    choice = choose(state.index.layers_at(*position), document.rules, question.facts, document.zone)
     rule, layers = None, state.index.layers
     if choice is not None and choice.rule is not None:
         rule = choice.rule.id
         layers = (choice.layer, *(layer for layer in layers if layer != choice.layer))
     if accuracy_m is not None and len(state.index):
         found = _in_doubt(state.claims(layers), position, accuracy_m, document.in_doubt(question.facts), policy)
-    elif rule is not None:
+    else:
+        distances = {"tolerance_m": policy.tolerance_m, "candidates_within_m": policy.within_m(accuracy_m)}
         found = state.in_order(layers).one(*position, **distances)
     backup = choice.backup if choice and choice.backup != found.grid else None
     return replace(found, rule=rule, backup=backup)

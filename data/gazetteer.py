@@ -18,6 +18,7 @@ import shapely
 
 from data.batch import rejection
 from data.gazetteerfields import ADMIN, HEADINGS, kind_of_row, text_of
+from data.headings import columns_by_heading
 from data.readers import FORMATS
 from data.rowchunk import Rejection, RowChunk
 from data.tables import Table
@@ -69,14 +70,10 @@ def plan_gazetteer(
     position: tuple[str, str] | None = None,
 ) -> GazetteerPlan:
     """The plan for a file with these columns; ParameterInvalid for a field or column that is not there, FieldMissing without any name."""
-    folded = {name.strip().lower(): name for name in reversed(names)}
-    found = {
-        name: next((folded[heading] for heading in headings if heading in folded), None)
-        for name, headings in HEADINGS.items()
-    }
+    found = columns_by_heading(names, HEADINGS)
     if position is not None:
         found["lon"], found["lat"] = position
-    columns = {name: column for name, column in found.items() if column is not None} | _checked(mapped or {}, names)
+    columns = found | _checked(mapped or {}, names)
     for name in constants or {}:
         if name not in HEADINGS and name != "admin":
             raise ParameterInvalid(f"--set {name}: a gazetteer has {', '.join(HEADINGS)}", place=name)
@@ -84,6 +81,7 @@ def plan_gazetteer(
         raise ParameterInvalid(f"--set kind= is one of {', '.join(KINDS)}", place="kind")
     if not {"name", "address", "number"} & columns.keys():
         raise FieldMissing(f"the file needs a column name or address; it has {', '.join(names)}", place="name")
+    folded = {name.strip().lower(): name for name in reversed(names)}
     admin = tuple(folded[heading] for headings in ADMIN for heading in headings if heading in folded)
     return GazetteerPlan(columns, admin, dict(constants or {}), datum or parse_datum("wgs84"), source)
 

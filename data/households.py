@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from data.batch import rejection
+from data.headings import columns_by_heading
 from data.rowchunk import Rejection, RowChunk
 from data.tables import Table
 from gis.codes import code_text
@@ -44,14 +45,10 @@ class HouseholdsLoaded:
 
 def plan_households(table: Table, mapped: Mapping[str, str], datum: Datum | None) -> HouseholdPlan:
     """The plan for a table; FieldMissing when there is no place or no count."""
-    folded = {name.strip().lower(): name for name in reversed(table.columns)}
-    columns = {
-        name: next((folded[heading] for heading in headings if heading in folded), None)
-        for name, headings in HEADINGS.items()
-    }
+    columns = columns_by_heading(table.columns, HEADINGS)
     if table.position is not None:
         columns["lon"], columns["lat"] = table.position
-    found = {name: column for name, column in columns.items() if column is not None} | dict(mapped)
+    found = columns | dict(mapped)
     for name, column in mapped.items():
         if name not in HEADINGS or column not in table.columns:
             raise ParameterInvalid(f"--map {name}={column}: no such field or column", place=name)

@@ -17,8 +17,7 @@ import numpy.typing as npt
 from data.csvrows import open_csv
 from data.jsonrows import open_json, open_ndjson
 from data.rowchunk import CHUNK_ROWS, Rejection, RowChunk, Source, Table
-from gis.crs import Datum, parse_datum
-from gis.errors import DatumContradiction, FieldMissing, FileUnreadable
+from gis.errors import FieldMissing, FileUnreadable
 
 __all__ = [
     "Rejection",
@@ -26,7 +25,6 @@ __all__ = [
     "Table",
     "as_numbers",
     "crs_column",
-    "datum_of",
     "fields_of",
     "find_place",
     "iter_table",
@@ -206,20 +204,3 @@ def _number(value: Any) -> float:
 def crs_column(columns: Iterable[str]) -> str | None:
     """The column in which each row declares its own datum, if there is one."""
     return next((name for name in columns if name.strip().lower() in _CRS_NAMES), None)
-
-
-def datum_of(declared: str | None, crs: str | None) -> Datum:
-    """The datum in which a file's coordinates are read, from the file's own tag and the caller's `--crs`.
-
-    Without both WGS 84. gcj02 and bd09 override a tag of EPSG:4326 or 4490, for such files cannot say it themselves; any other
-    difference is a DatumContradiction.
-    """
-    if crs is None:
-        return parse_datum(declared or "wgs84")
-    wanted = parse_datum(crs)
-    if declared is None:
-        return wanted
-    tag = parse_datum(declared)
-    if tag == wanted or (wanted.lossy and tag.epsg in {4326, 4490}):
-        return wanted
-    raise DatumContradiction(f"the file says {declared} and --crs says {crs}: one of them is wrong", place="crs")

@@ -24,6 +24,7 @@ import numpy.typing as npt
 from gis.claims import MAX_ACCURACY_M, MIN_ACCURACY_M, Claims, Floats, Ints
 from gis.crs import metres_per_degree, metres_per_degree_at
 from gis.errors import CoordinateInvalid, ParameterInvalid
+from gis.policy import POLICIES
 from gis.prior import Prior
 
 #: Version of the arithmetic, written into receipts.
@@ -31,9 +32,6 @@ KERNEL = "gridbeat-doubt/1"
 
 #: The radius that holds 68 % of a circular Gaussian, in sigmas: √(-2 ln 0.32), as the contract rounds it.
 SIGMAS_68 = 1.5096
-
-#: What happens to a report when the best grid is not sure enough.
-POLICIES = ("auto", "joint", "ask")
 
 #: The reason of a report that policy "ask" leaves to a person.
 AMBIGUOUS = "ambiguous"

@@ -227,6 +227,11 @@ class GridIndex:
         """(winner, method, lowest grid of every layer) of one place, as numbers: the bare kernel. -1 for none."""
         return self._engine.place(float(lon), float(lat))
 
+    def layers_at(self, lon: float, lat: float) -> dict[str, str | None]:
+        """The grid of every layer at one place, in the order of the layers; None where none of a layer covers it."""
+        _, _, lowest = self.place(lon, lat)
+        return {layer: self.codes[i] if i >= 0 else None for layer, i in zip(self.layers, lowest, strict=True)}
+
     def candidates(self, lon: Floats, lat: Floats, within_m: float) -> Near:
         """Every grid that covers a place or comes within `within_m` metres of it, in the order of the rule."""
         finite = np.flatnonzero(np.isfinite(lon) & np.isfinite(lat))

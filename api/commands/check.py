@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from api.commands.options import lon_lat
+
 if TYPE_CHECKING:
     from data.readers import GridFile
     from gis.crs import Datum
@@ -99,7 +101,7 @@ def check(
 
     _known_layer(layer)
     _writable(repair, grids)
-    places = [_place(text) for text in enclave or []]
+    places = [lon_lat(text) for text in enclave or []]
     datum = _datum(crs)
     try:
         file = _read(grids, layer, layer_name, code_field, name_field, parent_field, datum)
@@ -149,19 +151,10 @@ def _writable(path: Path | None, source: Path) -> None:
         refuse_ending(path)
     except FileUnreadable as error:
         raise typer.BadParameter(error.message, param_hint="--repair") from error
+    if not path.absolute().parent.is_dir():
+        raise typer.BadParameter(f"the folder {path.absolute().parent} does not exist", param_hint="--repair")
     if path.resolve() == source.resolve():
         raise typer.BadParameter("the proposal may not overwrite the file that is checked", param_hint="--repair")
-
-
-def _place(text: str) -> tuple[float, float]:
-    parts = text.replace("，", ",").split(",")
-    try:
-        lon, lat = (float(part) for part in parts)
-    except ValueError:
-        raise typer.BadParameter(f"{text!r} is not LON,LAT", param_hint="--enclave") from None
-    if not (-180 <= lon <= 180 and -90 <= lat <= 90):
-        raise typer.BadParameter(f"{text!r} is no place on earth; the order is LON,LAT", param_hint="--enclave")
-    return lon, lat
 
 
 def _datum(text: str | None) -> Datum | None:

@@ -2,14 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from api.commands.alarm import show_alarms
+from api.commands.loadcategories import categories
+from api.commands.loadgazetteer import gazetteer
+from api.commands.options import (
+    SHOWN,
+    Commit,
+    Constant,
+    Crs,
+    Encoding,
+    File,
+    Lat,
+    Lon,
+    Mapped,
+    Rejected,
+    Zone,
+    column_mapping,
+    field_pairs,
+    lon_lat,
+    row_progress,
+)
 from gis.errors import ParameterInvalid
 
 if TYPE_CHECKING:
@@ -20,27 +38,9 @@ if TYPE_CHECKING:
     from data.tables import Table
     from gis.store.generations import Publication
 
-SHOWN = 10
-
-File = Annotated[Path, typer.Argument(metavar="FILE", exists=True, dir_okay=False)]
-Commit = Annotated[bool, typer.Option("--commit", help="Store it; without this it is a dry run.")]
-Crs = Annotated[str | None, typer.Option(help="wgs84, cgcs2000, gcj02, bd09 or EPSG:n.")]
-Mapped = Annotated[list[str] | None, typer.Option("--map", metavar="FIELD=COLUMN", help="Which column feeds a field.")]
-Constant = Annotated[list[str] | None, typer.Option("--set", metavar="FIELD=VALUE", help="One value for all rows.")]
-Lon = Annotated[str | None, typer.Option("--lon", metavar="COLUMN", help="Column of the longitude or easting.")]
-Lat = Annotated[str | None, typer.Option("--lat", metavar="COLUMN", help="Column of the latitude or northing.")]
-Zone = Annotated[
-    str | None, typer.Option("--tz", metavar="ZONE", help="Zone of times without offset, as Asia/Shanghai.")
-]
-Encoding = Annotated[str | None, typer.Option(help="utf-8 or gb18030; found by itself if left out.")]
-Rejected = Annotated[Path | None, typer.Option("--rejected", metavar="OUT.csv", help="Where rejected rows go.")]
-
 
 def register(app: typer.Typer) -> None:
     """Afterwards `app` has the group `load`."""
-    from api.commands.loadcategories import categories
-    from api.commands.loadgazetteer import gazetteer
-
     group = typer.Typer(no_args_is_help=True, help="Load files into the store; a dry run unless --commit.")
     for command in (grids, events, households, gazetteer, categories):
         group.command()(command)
@@ -93,7 +93,7 @@ def grids(
     instant = parse_time(effective, "--effective") if effective else None
     incoming = incoming_of(found, profile=profile, match=match)
     publication = Publication((incoming,), who.actor, who.role, instant, correction, reason)
-    enclaves = (*map(_lon_lat, enclave or []), *found.enclaves)
+    enclaves = (*map(lon_lat, enclave or []), *found.enclaves)
     with opened(Settings()) as engine, engine.begin() as connection:
         loaded = load_grids(connection, found, publication, enclaves=enclaves, commit=commit)
     _show_grids(file, found, loaded, publication, commit=commit)
@@ -103,14 +103,6 @@ def grids(
 def _one_of(value: str, allowed: Iterable[str], option: str) -> None:
     if value not in allowed:
         raise ParameterInvalid(f"{option} is one of {', '.join(allowed)}, not {value}", place=option)
-
-
-def _lon_lat(text: str) -> tuple[float, float]:
-    try:
-        lon, lat = (float(part) for part in text.split(","))
-    except ValueError:
-        raise ParameterInvalid(f"--enclave is LON,LAT in WGS 84 degrees, not {text}", place="--enclave") from None
-    return lon, lat
 
 
 def _show_grids(file: Path, found: GridFile, loaded: GridsLoaded, publication: Publication, *, commit: bool) -> None:
@@ -208,40 +200,6 @@ def _plan(
         table, crs, place=file.name, mapped=mapped, constants=constants,
         zone=offset, source=file.name, file_key=file_key(file),
     )  # fmt: skip
-
-
-def column_mapping(pairs: list[str] | None, lon: str | None, lat: str | None) -> dict[str, str]:
-    """Field -> column, from --map, --lon and --lat."""
-    mapped = field_pairs(pairs, "--map")
-    return mapped | {name: column for name, column in (("lon", lon), ("lat", lat)) if column is not None}
-
-
-def field_pairs(given: list[str] | None, option: str) -> dict[str, str]:
-    """Field -> value of `field=value` options; ParameterInvalid for one written otherwise."""
-    pairs: dict[str, str] = {}
-    for pair in given or []:
-        name, equals, value = pair.partition("=")
-        if not equals or not name or not value:
-            raise ParameterInvalid(f"{option} is written field=value, not {pair}", place=option)
-        pairs[name.strip()] = value
-    return pairs
-
-
-@contextmanager
-def row_progress(title: str) -> Iterator[Any]:
-    """A line on stderr that counts rows; gone when done, silent when stderr is no terminal."""
-    from rich.console import Console
-    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
-
-    columns = (
-        SpinnerColumn(),
-        TextColumn("{task.description}"),
-        TextColumn("{task.completed:,} rows"),
-        TimeElapsedColumn(),
-    )
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task(title, total=None)
-        yield lambda rows: progress.update(task, completed=rows)
 
 
 def _show_plan(file: Path, table: Table, plan: RowPlan) -> None:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from api.commands.load import SHOWN, Commit, Encoding, File
+from api.commands.options import SHOWN, Commit, Encoding, File
 
 Scheme = Annotated[str | None, typer.Option(help="Name of the scheme, where the file has no column for it.")]
 

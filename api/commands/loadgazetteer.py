@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from api.commands.load import (
+from api.commands.options import (
     SHOWN,
     Commit,
     Constant,

@@ -107,8 +107,10 @@ def locate(
     """Give every row of a table its grid; order and columns stay, grid, method, distance_to_edge_m and reason are added."""
     from data.datumwatch import DatumWatch, ground_of
     from data.locating import Locator
-    from data.tables import crs_column, datum_of, find_place
+    from data.tabledatum import datum_of_table
+    from data.tables import crs_column, find_place
     from data.tablewriters import refuse_output
+    from gis.crs import parse_datum
     from gis.errors import DatumUnknown, FieldMissing, GridError, ParameterInvalid
 
     if (layer_field is None) != (not priority):
@@ -117,7 +119,8 @@ def locate(
         refuse_output(output, points, grids)
         reading = _Reading(points, encoding, sheet)
         table = reading.open()
-        place, datum = find_place(table, lon, lat), datum_of(table.crs_declared, crs)
+        place = find_place(table, lon, lat)
+        datum = datum_of_table(table, crs, place=points.name) or parse_datum("wgs84")
         index = _index(grids, layer_name, code_field, grids_crs, layer_field, [p.strip() for p in priority.split(",")])
         own = crs_column(table.columns) if crs is None else None
         where = f"places: {place[0]}, {place[1]} as {f'column {own} says, else ' if own else ''}{datum.name}"

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, cast
 
 import typer
 
-from gis.errors import GridError, ParameterInvalid, TimeInvalid, Unavailable
+from gis.errors import GridError, ParameterInvalid, Unavailable
 
 if TYPE_CHECKING:
     from maps.grids import GridsView
@@ -60,7 +60,13 @@ def register(app: typer.Typer, source: ViewSource = no_source) -> None:
     ) -> None:
         """Grids by layer, with names, and the reports counted by grid."""
         try:
-            request = MapRequest(instant(at), instant(known_at), instant(since), instant(until), language(lang))
+            request = MapRequest(
+                instant(at, "--at"),
+                instant(known_at, "--known-at"),
+                instant(since, "--from"),
+                instant(until, "--to"),
+                language(lang),
+            )
             written = write_map(source, request, out, pixels(size))
         except ParameterInvalid as fault:
             typer.echo(fault.message, err=True)
@@ -91,17 +97,11 @@ def write_map(source: ViewSource, request: MapRequest, out: Path, size: tuple[in
     return len(content)
 
 
-def instant(text: str | None) -> datetime | None:
-    """The instant that an RFC 3339 text with offset names. Raises TimeInvalid without an offset or when unreadable."""
-    if text is None:
-        return None
-    try:
-        found = datetime.fromisoformat(text)
-    except ValueError as fault:
-        raise TimeInvalid(f"{text!r} is no time: write 2026-11-22T09:00:00+08:00") from fault
-    if found.tzinfo is None:
-        raise TimeInvalid(f"{text!r} has no offset: write {text}+08:00")
-    return found
+def instant(text: str | None, option: str) -> datetime | None:
+    """The instant an option names; None without one. Raises what `parse_time` raises."""
+    from data.report import parse_time
+
+    return None if text is None else parse_time(text, option)
 
 
 def language(text: str) -> Lang:

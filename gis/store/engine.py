@@ -13,7 +13,7 @@ from typing import Any
 import psycopg
 import sqlalchemy as sa
 
-from gis.errors import PostgisMissing
+from gis.errors import ParameterInvalid, PostgisMissing
 from gis.store.errors import translating
 
 #: What rooms without SQL hand through: they know that there is a connection, not what it is.
@@ -39,7 +39,13 @@ def savepoint(connection: sa.Connection) -> Iterator[None]:
 
 def driver_url(url: str) -> sa.URL:
     """The URL with psycopg as its driver, whatever form `postgresql://` came in."""
-    parsed = sa.make_url(url)
+    try:
+        parsed = sa.make_url(url)
+    except sa.exc.ArgumentError:
+        place = "GRIDBEAT_DATABASE_URL"
+        raise ParameterInvalid(
+            "this is no address of a database, such as postgresql://user@host/name", place=place
+        ) from None
     return parsed.set(drivername="postgresql+psycopg")
 
 

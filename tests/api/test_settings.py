@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 from pydantic import ValidationError
 
@@ -35,7 +40,7 @@ def test_settings_do_not_change() -> None:
     ],
 )  # fmt: skip
 def test_what_makes_no_sense_is_refused_at_the_start(change: dict[str, object]) -> None:
-    with pytest.raises(ValidationError):
+    with pytest.raises(ParameterInvalid):
         Settings(**change)  # type: ignore[arg-type]
 
 
@@ -56,3 +61,36 @@ def test_a_role_may_what_the_lower_ones_may(role: str) -> None:
     allowed = [other for other in ROLES if Caller("x", role).may(other)]
     assert allowed == list(ROLES[: ROLES.index(role) + 1])
     assert not Caller("x", "none").may(role)
+
+
+def test_a_variable_that_cannot_be_used_is_named_and_its_value_kept_to_ourselves(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("GRIDBEAT_API_KEYS", "s3cret-without-a-role")
+    with pytest.raises(ParameterInvalid) as refused:
+        Settings()
+    assert refused.value.place == "GRIDBEAT_API_KEYS"
+    assert "key:actor:role" in refused.value.message
+    assert "s3cret" not in refused.value.message
+    assert refused.value.__suppress_context__  # nor is it in a traceback
+
+
+def test_the_terminal_says_one_sentence_for_a_setting_a_database_and_a_folder_that_are_none(tmp_path: Path) -> None:
+    def said(environment: dict[str, str], *words: str) -> tuple[int, list[str]]:
+        done = subprocess.run(
+            [Path(sys.executable).with_name("gridbeat"), *words],
+            env={"PATH": os.environ["PATH"], "GRIDBEAT_HOME": str(tmp_path), **environment},
+            capture_output=True, text=True, check=False, cwd=Path(__file__).parents[2],
+        )  # fmt: skip
+        return done.returncode, done.stderr.splitlines()
+
+    code, (line,) = said({"GRIDBEAT_TIMEZONE": "Mars"}, "db", "status")
+    assert (code, "GRIDBEAT_TIMEZONE" in line) == (2, True)
+    code, (line,) = said({"GRIDBEAT_DATABASE_URL": "nonsense"}, "db", "migrate")
+    assert (code, "GRIDBEAT_DATABASE_URL" in line) == (2, True)
+    drawn = tmp_path / "grids.geojson"
+    square = '{"type": "Polygon", "coordinates": [[[121, 32], [121.1, 32], [121.1, 32.1], [121, 32]]]}'
+    feature = f'{{"type": "Feature", "properties": {{"code": "A"}}, "geometry": {square}}}'
+    drawn.write_text(f'{{"type": "FeatureCollection", "features": [{feature}]}}', "utf-8")
+    code, lines = said({}, "check", str(drawn), "--report", "/nope/x.json")
+    assert (code, lines) == (1, ["gridbeat: /nope/x.json: No such file or directory"])

@@ -13,7 +13,8 @@ import pytest
 import shapely
 
 from data.rejected import RejectedWriter
-from data.tables import RowChunk, as_numbers, datum_of, fields_of, find_place, iter_table, kind_of, open_table
+from data.tabledatum import datum_of_table
+from data.tables import RowChunk, Table, as_numbers, fields_of, find_place, iter_table, kind_of, open_table
 from gis.errors import DatumContradiction, FieldMissing, FileUnreadable
 
 ROWS = [
@@ -366,13 +367,20 @@ def test_what_is_no_number_is_nan() -> None:
     assert np.isnan(as_numbers(None, 2)).all()
 
 
+def named(declared: str | None, given: str | None) -> str | None:
+    table = Table("csv", ("lon", "lat"), iter(()), crs_declared=declared)
+    datum = datum_of_table(table, given, place="points.csv")
+    return datum.name if datum else None
+
+
 def test_the_callers_crs_overrides_a_tag_only_where_the_file_could_not_say_it() -> None:
-    assert datum_of(None, None).name == "wgs84"
-    assert datum_of("EPSG:4326", "gcj02").name == "gcj02"
-    assert datum_of("EPSG:4490", "bd09").name == "bd09"
-    assert datum_of("EPSG:4549", None).epsg == 4549
+    assert named(None, None) is None  # each row may then declare its own
+    assert named(None, "gcj02") == "gcj02"
+    assert named("EPSG:4326", "gcj02") == "gcj02"
+    assert named("EPSG:4490", "bd09") == "bd09"
+    assert named("EPSG:4549", None) == "EPSG:4549"
     with pytest.raises(DatumContradiction):
-        datum_of("EPSG:4549", "wgs84")
+        named("EPSG:4549", "wgs84")
 
 
 def test_an_ending_that_no_table_has_is_refused() -> None:
