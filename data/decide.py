@@ -20,6 +20,7 @@ from gis.assess import assess
 from gis.assignment import Assignment
 from gis.claims import Claims
 from gis.crs import one_to_storage, parse_datum
+from gis.doubt import Doubt
 from gis.jurisdiction import Facts, choose
 from gis.locate import Located
 from gis.nearby import Floats
@@ -99,7 +100,10 @@ class Question:
 
 @dataclass(frozen=True)
 class Decision:
-    """The assignment, the position it was made for, and its grounds as the receipt keeps them (JSON values)."""
+    """The assignment, the position it was made for, and its grounds as the receipt keeps them (JSON values).
+
+    With an accuracy the grounds have `doubt`, the probabilities: `gis.doubt.Doubt.as_json`.
+    """
 
     assignment: Assignment
     lon_lat: tuple[float, float] | None
@@ -115,30 +119,34 @@ def decide(state: State, question: Question, policy: Policy) -> Decision:
     if position is None:
         nowhere = state.index.one(float("nan"), float("nan"))
         return Decision(replace(nowhere, reason="address-only"), None, grounds)
-    return Decision(_at(state, position, question, policy), position, grounds)
+    assignment, doubt = _at(state, position, question, policy)
+    return Decision(assignment, position, grounds if doubt is None else grounds | {"doubt": doubt.as_json()})
 
 
-def _at(state: State, position: tuple[float, float], question: Question, policy: Policy) -> Assignment:
+def _at(
+    state: State, position: tuple[float, float], question: Question, policy: Policy
+) -> tuple[Assignment, Doubt | None]:
     """By the priorities unless a rule of jurisdiction puts another layer first; with an accuracy by the likeliest winner."""
-    accuracy_m, document = question.place.accuracy_m, policy.document
+    accuracy_m, document, doubt = question.place.accuracy_m, policy.document, None
     choice = choose(state.index.layers_at(*position), document.rules, question.facts, document.zone)
     rule, layers = None, state.index.layers
     if choice is not None and choice.rule is not None:
         rule = choice.rule.id
         layers = (choice.layer, *(layer for layer in layers if layer != choice.layer))
     if accuracy_m is not None and len(state.index):
-        found = _in_doubt(state.claims(layers), position, accuracy_m, document.in_doubt(question.facts), policy)
+        entry = document.in_doubt(question.facts)
+        found, doubt = _in_doubt(state.claims(layers), position, accuracy_m, entry, policy)
     else:
         distances = {"tolerance_m": policy.tolerance_m, "candidates_within_m": policy.within_m(accuracy_m)}
         found = state.in_order(layers).one(*position, **distances)
     backup = choice.backup if choice and choice.backup != found.grid else None
-    return replace(found, rule=rule, backup=backup)
+    return replace(found, rule=rule, backup=backup), doubt
 
 
 def _in_doubt(
     claims: Claims, position: tuple[float, float], accuracy_m: float, entry: InDoubt, policy: Policy
-) -> Assignment:
-    """The likeliest winner, what the policy makes of it, and who else owns it or hears of it."""
+) -> tuple[Assignment, Doubt | None]:
+    """The likeliest winner, what the policy makes of it, who else owns it or hears of it; and the probabilities."""
     found = assess(
         claims,
         *position,
@@ -150,8 +158,8 @@ def _in_doubt(
         candidates_within_m=policy.within_m(accuracy_m),
     )
     if found.decision is None:
-        return found.assignment
-    return replace(found.assignment, owners=found.decision.owners, told=found.decision.told)
+        return found.assignment, found.doubt
+    return replace(found.assignment, owners=found.decision.owners, told=found.decision.told), found.doubt
 
 
 def locate_by_rules(state: State, lon: Floats, lat: Floats, policy: Policy, facts: Facts) -> Located:

@@ -72,5 +72,7 @@ def _difference(connection: Connection, live: Live, receipt: StoredReceipt) -> D
     decision = decide(state, Question.of(receipt.grounds), policy)
     again = decision.assignment.as_json() | dict(zip(("lon", "lat"), decision.lon_lat or (None, None), strict=True))
     then = receipt.answer | {"lon": receipt.lon, "lat": receipt.lat}
+    if "doubt" in receipt.grounds:  # receipts from before probabilities were kept have none to compare
+        again, then = again | {"doubt": decision.grounds.get("doubt")}, then | {"doubt": receipt.grounds["doubt"]}
     differing = {name: (then.get(name), again.get(name)) for name in then | again if then.get(name) != again.get(name)}
     return Difference(receipt, differing) if differing else None

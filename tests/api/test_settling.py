@@ -94,3 +94,11 @@ def test_settling_needs_a_dispatcher(asking: Asking, key: str | None, status: in
     event = posted(asking)
     client = asking.as_(key)
     assert client.post(f"/v1/events/{event}/override", json={"grid": "M", "reason": REASON}).status_code == status
+
+
+def test_the_receipts_show_the_probabilities_they_were_decided_by(asking: Asking) -> None:
+    event = posted(asking, accuracy_m=20)
+    asking.http.patch(f"/v1/events/{event}", json={"lon": LON + 0.015, "lat": LAT + 0.005})
+    first, moved = asking.http.get(f"/v1/events/{event}/assignments").json()["assignments"]
+    assert (first["grounds"]["doubt"]["wins"], first["grounds"]["doubt"]["accuracy_m"]) == ({"A1": 1.0}, 20.0)
+    assert "doubt" not in moved["grounds"]

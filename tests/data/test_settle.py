@@ -160,3 +160,27 @@ def test_a_replay_sees_a_receipt_that_lies(town: sa.Connection) -> None:
     found, (difference,) = replayed(town)
     assert found["different"] == 1
     assert difference.members == {"grid": ("B", "A")}
+
+
+def test_a_replay_sees_probabilities_that_lie(town: sa.Connection) -> None:
+    event = sent(town, 1.9, accuracy_m=20)
+    kept = receipts(town, event)[0]["grounds"]["doubt"]
+    assert (kept["kernel"], kept["accuracy_m"], kept["prior"]) == ("gridbeat-doubt/1", 20, None)
+    assert (set(kept["wins"]), set(kept["layers"]["general"])) == ({"B", "M"}, {"A", "B"})
+    assert sum(kept["wins"].values()) + kept["outside"] == pytest.approx(1.0, abs=1e-5)
+    town.execute(sa.text("ALTER TABLE assignment DISABLE TRIGGER assignment_is_append_only"))
+    town.execute(sa.text("""UPDATE assignment SET grounds = jsonb_set(grounds, '{doubt,wins,M}', '0.99')"""))
+    found, (difference,) = replayed(town)
+    assert (found["different"], list(difference.members)) == (1, ["doubt"])
+
+
+def test_a_receipt_from_before_probabilities_were_kept_is_still_replayed(town: sa.Connection) -> None:
+    event = sent(town, 1.9, accuracy_m=20)
+    town.execute(sa.text("ALTER TABLE assignment DISABLE TRIGGER assignment_is_append_only"))
+    town.execute(sa.text("UPDATE assignment SET grounds = grounds - 'doubt'"))
+    assert "doubt" not in receipts(town, event)[0]["grounds"]
+    assert replayed(town) == ({"equal": 1, "by_word": 0, "different": 0, "other_kernel": 0}, [])
+
+
+def test_without_an_accuracy_a_receipt_keeps_no_probabilities(town: sa.Connection) -> None:
+    assert "doubt" not in receipts(town, sent(town, 1.9))[0]["grounds"]
