@@ -23,12 +23,15 @@ class Chosen:
     notes: tuple[str, ...]
 
 
-def choose(tag: Any, wanted: Datum | None, *, place: str, default: str | None = None) -> Chosen:
+def choose(tag: Any, wanted: Datum | None, *, place: str, default: str | None = None, own: str | None = None) -> Chosen:
     """The datum of a file with this tag (pyproj CRS or None) when the caller says `wanted`; `default` is the format's own rule.
 
+    `own` is the gcj02 or bd09 that a file written by `gridbeat export` says of itself, beside or instead of a tag.
     Raises DatumUnknown when nobody says it or the tag is no known CRS, DatumContradiction when tag and caller differ -
     except that gcj02 and bd09 override a tag of EPSG:4326 or 4490, since such files cannot say it themselves.
     """
+    if own is not None:
+        return _of_ours(parse_datum(own), wanted, place)
     if tag is None:
         return _untagged(wanted, place, default)
     declared = _title(tag)
@@ -52,6 +55,17 @@ def choose(tag: Any, wanted: Datum | None, *, place: str, default: str | None = 
         file=declared,
         given=wanted.name,
     )
+
+
+def _of_ours(held: Datum, wanted: Datum | None, place: str) -> Chosen:
+    if wanted not in {None, held}:
+        raise DatumContradiction(
+            f"{place} says it was exported in {held}, --crs says {wanted}: leave --crs out",
+            place=place,
+            file=held.name,
+            given=str(wanted),
+        )
+    return Chosen(held, held.name, (f"crs: {held}, as the file says of itself (gridbeat_crs)",))
 
 
 def _untagged(wanted: Datum | None, place: str, default: str | None) -> Chosen:

@@ -42,6 +42,15 @@ def write_grids(path: Path, frame: Any, geometry: Geometries, enclaves: Places =
         return _WRITERS[path.suffix.lower()](path, written, enclaves)
 
 
+def write_frame(path: Path, frame: Any) -> list[str]:
+    """The GeoDataFrame as it stands, in its own coordinates and with its own tag, in a .gpkg, .fgb, .parquet or .geoparquet file."""
+    if path.suffix.lower() not in {".gpkg", ".fgb", ".parquet", ".geoparquet"}:
+        raise FileUnreadable(f"cannot write {path.name} in its own coordinates", place=path.name)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # a frame without a tag is meant: no tag can name gcj02 or bd09
+        return _WRITERS[path.suffix.lower()](path, frame, ())
+
+
 def _geojson(path: Path, frame: Any, enclaves: Places) -> list[str]:
     held = json.loads(frame.to_json(ensure_ascii=False, drop_id=True))
     body = {"type": "FeatureCollection", KEY: [list(place) for place in enclaves], "features": held["features"]}

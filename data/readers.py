@@ -29,6 +29,7 @@ _TEXT: Final = frozenset({".geojson", ".json", ".kml"})
 _PARQUET: Final = frozenset({".parquet", ".geoparquet", ".pq"})
 _BINARY: Final = frozenset({".gpkg", ".shp", ".fgb"})
 FORMATS: Final = _TEXT | _PARQUET | _BINARY | {".zip"}
+_OWN_CRS: Final = re.compile(rb'gridbeat_crs"?\s*[:=]\s*"(gcj02|bd09)"')
 _CRS_MEMBER: Final = re.compile(rb'"crs"\s*:\s*\{\s*"(?:type|properties)"')
 
 
@@ -73,6 +74,7 @@ class _Read:
     notes: tuple[str, ...] = ()
     kml: bool = False
     enclaves: Places = ()
+    own: str | None = None  # gcj02 or bd09, where a file of our own says so
 
 
 def read_grids(
@@ -96,7 +98,7 @@ def read_grids(
     wanted = parse_datum(crs) if isinstance(crs, str) else crs
     source = Path(path)
     read = _read(source, layer_name)
-    chosen = choose(read.tag, wanted, place=source.name, default=read.default)
+    chosen = choose(read.tag, wanted, place=source.name, default=read.default, own=read.own)
     shapes, shape_notes = _shapes(read.frame, chosen)
     code = code_column(read.frame, code_field, kml=read.kml)
     if code is None and not rows_as_codes:
@@ -135,7 +137,7 @@ def read_shapes(
     """
     wanted = parse_datum(crs) if isinstance(crs, str) else crs
     read = _read(path, layer_name)
-    chosen = choose(read.tag, wanted, place=path.name, default=read.default)
+    chosen = choose(read.tag, wanted, place=path.name, default=read.default, own=read.own)
     shapes, notes = _shapes(read.frame, chosen)
     return read.frame, shapes, chosen.datum, [*chosen.notes, *read.notes, *notes]
 
@@ -179,7 +181,8 @@ def _read(path: Path, layer_name: str | None) -> _Read:
 
 def _read_text(path: Path, layer_name: str | None) -> _Read:
     raw, note = utf8_bytes(path)
-    read = _read_vector(path, raw, layer_name)
+    said = _OWN_CRS.search(raw)
+    read = replace(_read_vector(path, raw, layer_name), own=said[1].decode() if said else None)
     if path.suffix.lower() == ".kml":
         return replace(read, notes=(note,) if note else (), kml=True)
     untagged = not _CRS_MEMBER.search(raw)
