@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import io
+import itertools
+import os
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -16,11 +18,13 @@ from data import decide
 from data.batch import plan_table, rejection, submissions_of
 from data.decide import Place, Policy, locate_by_rules
 from data.intake import Outcome, accept
-from data.locating import ADDED, Locator, kept_name
-from data.rowchunk import Rejection, RowChunk, Table
+from data.locating import ADDED, kept_name
+from data.placeanswers import PlaceAnswers, answers_of
+from data.rowchunk import Rejection, Table
 from data.tableencoding import CODECS
-from data.tables import find_place, open_table
-from gis.crs import Datum, problems, to_storage
+from data.tables import as_numbers, find_place, open_table
+from gis.crs import Datum
+from gis.crsfault import Fault, explain
 from gis.errors import BodyUnreadable, ParameterInvalid
 from gis.jurisdiction import Facts
 from gis.locate import Located
@@ -38,6 +42,9 @@ TABLES: Final = {
     "application/json": "json",
 }
 ARROW: Final = "application/vnd.apache.arrow.stream"
+
+#: A large question may take so many cores.
+_CORES: Final = 4
 
 
 @dataclass(frozen=True)
@@ -57,6 +64,10 @@ class Question:
             return self.state.index_of(self.layer).locate(lon, lat, tolerance_m=self.policy.tolerance_m)
         return locate_by_rules(self.state, lon, lat, self.policy, self.facts)
 
+    def answers(self, x: Floats, y: Floats) -> PlaceAnswers:
+        """The answers for places in the question's datum, on as many cores as there are."""
+        return answers_of(self.locate, x, y, self.datum, threads=min(_CORES, len(os.sched_getaffinity(0))))
+
 
 def locate(kind: str, body: bytes, points: Any, question: Question) -> Response:
     """The answer to `POST /v1/locate` in the form the question came in; `points` are those of a JSON body."""
@@ -73,30 +84,39 @@ def _points(given: Any) -> tuple[Any, Any]:
     refusal = BodyUnreadable("points is an array of [lon, lat] pairs of numbers", place="points")
     if not isinstance(given, list):
         raise refusal
-    for row, pair in enumerate(given, start=1):
-        if not isinstance(pair, list) or len(pair) != 2 or not all(type(part) in {int, float} for part in pair):
-            refusal.place = f"row {row}"
-            raise refusal
-    points = np.asarray(given, dtype=np.float64).reshape(-1, 2)
-    return points[:, 0], points[:, 1]
+    if not _all_pairs(given):
+        row = next(i for i, pair in enumerate(given, start=1) if not _all_pairs([pair]))
+        refusal.place = f"row {row}"
+        raise refusal
+    points = np.fromiter(itertools.chain.from_iterable(given), np.float64, 2 * len(given))
+    return points[::2].copy(), points[1::2].copy()
 
 
-def _as_arrays(x: Any, y: Any, question: Question) -> dict[str, Any]:
+def _all_pairs(given: list[Any]) -> bool:
+    """Whether each is a list of two numbers; looked through without a step of Python a point."""
+    return (
+        set(map(type, given)) <= {list}
+        and set(map(len, given)) <= {2}
+        and set(map(type, itertools.chain.from_iterable(given))) <= {int, float}
+    )
+
+
+def _as_arrays(x: Floats, y: Floats, question: Question) -> dict[str, Any]:
     """Every point has its answer; one that cannot be used refuses the call by its row."""
-    faults = problems(x, y, question.datum)
-    for row in np.flatnonzero(faults != None)[:1]:  # noqa: E711 - elementwise
-        faults[row].place = f"row {row + 1}"
-        raise faults[row]
+    answers = question.answers(x, y)
+    for row in np.flatnonzero(answers.fault)[:1].tolist():
+        refusal = explain(Fault(int(answers.fault[row])), float(x[row]), float(y[row]), question.datum)
+        refusal.place = f"row {row + 1}"
+        raise refusal
     if question.accuracy_m is not None and question.layer is None:
         return _in_doubt(x, y, question)
-    located = question.locate(*to_storage(x, y, question.datum))
-    metres = [None if np.isnan(one) else round(one, 3) for one in located.distance_m.tolist()]
+    grid, method, _, reason = answers.columns()
     return {
-        "grid": located.grids(),
-        "method": located.methods(),
-        "reason": located.reasons(),
-        "distance_to_edge_m": metres,
-        "layers": {layer: located.grids(layer) for layer in located.by_layer},
+        "grid": grid,
+        "method": method,
+        "reason": reason,
+        "distance_to_edge_m": answers.distance_m,
+        "layers": answers.layers(),
         "generation": question.state.boundaries.generation,
     }
 
@@ -121,16 +141,16 @@ def _csv_answer(body: bytes, question: Question) -> Response:
     A row whose place cannot be used has no grid and the reason; one that is no row of this table refuses the call.
     """
     table = open_table(io.BytesIO(body), kind="csv")
-    locator = Locator(question.locate, question.datum, find_place(table))
+    place = find_place(table)
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     for first, chunk in enumerate(table.chunks):
         for refused in chunk.rejected[:1]:
             raise BodyUnreadable(refused.reason, place=f"row {refused.row}")
-        columns = locator.locate(chunk).columns
         if not first:
-            writer.writerow(columns)
-        writer.writerows(zip(*columns.values(), strict=True))
+            writer.writerow([*map(kept_name, chunk.columns), *ADDED])
+        x, y = (as_numbers(chunk.columns.get(name), len(chunk)) for name in place)
+        writer.writerows(zip(*chunk.columns.values(), *question.answers(x, y).columns(), strict=True))
     return Response(out.getvalue(), media_type="text/csv; charset=utf-8")
 
 
@@ -140,24 +160,27 @@ def _arrow_answer(body: bytes, question: Question) -> Response:
 
     try:
         table = pa.ipc.open_stream(body).read_all()
-        places = {name: table.column(name).cast(pa.float64()).to_pylist() for name in ("lon", "lat")}
+        table.validate(full=True)  # what a stranger sends may point anywhere
+        x, y = (_numbers(table.column(name)) for name in ("lon", "lat"))
     except (pa.ArrowException, KeyError, ValueError, OSError) as error:
         raise BodyUnreadable(
             f"the body is no Arrow IPC stream with numeric columns lon and lat: {error}", place="body"
         ) from error
-    locator = Locator(question.locate, question.datum, ("lon", "lat"))
-    found = locator.locate(RowChunk(list(range(1, len(table) + 1)), places)).columns
-    for name in ADDED:
-        kind = pa.float64() if name == "distance_to_edge_m" else pa.string()
-        if name in table.column_names:
-            table = table.rename_columns(
-                [kept_name(column) if column == name else column for column in table.column_names]
-            )
-        table = table.append_column(name, pa.array(found[name], kind))
-    sink = io.BytesIO()
+    table = table.rename_columns([kept_name(name) for name in table.column_names])
+    for name, column in zip(ADDED, question.answers(x, y).arrow(), strict=True):
+        table = table.append_column(name, column)
+    sink = pa.BufferOutputStream()
     with pa.ipc.new_stream(sink, table.schema) as writer:
         writer.write_table(table)
-    return Response(sink.getvalue(), media_type=ARROW)
+    return Response(memoryview(sink.getvalue()), media_type=ARROW)
+
+
+def _numbers(column: Any) -> Floats:
+    """A column as float64, NaN where it is null; without a copy where the sender's memory allows it."""
+    import pyarrow as pa
+
+    numbers: Floats = column.cast(pa.float64()).to_numpy()
+    return numbers
 
 
 def report_table(kind: str, body: bytes, charset: str | None = None) -> Table:

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import shapely
 
+from data.placeanswers import PER_THREAD, joined
 from data.readers import GridFile
 from data.rowchunk import RowChunk
 from data.tables import as_numbers
@@ -21,9 +22,6 @@ from gis.partition import Partition
 
 #: The columns that are added to a table, in this order.
 ADDED = ("grid", "method", "distance_to_edge_m", "reason")
-
-#: Fewer places than this are not worth a second thread.
-_PER_THREAD = 10_000
 
 Floats = npt.NDArray[np.float64]
 
@@ -99,12 +97,12 @@ class Locator:
 
     def _located(self, lon: Floats, lat: Floats) -> Located:
         """The answer of the index, the places divided among threads; the division changes nothing in it."""
-        parts = min(self.threads, 1 + len(lon) // _PER_THREAD)
+        parts = min(self.threads, 1 + len(lon) // PER_THREAD)
         pieces = list(zip(np.array_split(lon, parts), np.array_split(lat, parts), strict=True))
         if parts == 1:
             return self.ask(*pieces[0])
         with ThreadPoolExecutor(parts) as pool:
-            return _joined(list(pool.map(lambda piece: self.ask(*piece), pieces)))
+            return joined(list(pool.map(lambda piece: self.ask(*piece), pieces)))
 
 
 def kept_name(name: str) -> str:
@@ -152,14 +150,6 @@ def _layers(file: GridFile, layer_field: str | None, priority: Sequence[str]) ->
             f"--priority must name the layers {', '.join(found)} once each, the winner first", place="--priority"
         )
     return layers
-
-
-def _joined(parts: Sequence[Located]) -> Located:
-    def whole(name: str) -> Any:
-        return np.concatenate([getattr(part, name) for part in parts])
-
-    by_layer = {layer: np.concatenate([part.by_layer[layer] for part in parts]) for layer in parts[0].by_layer}
-    return Located(parts[0].codes, whole("winner"), whole("method"), whole("reason"), whole("distance_m"), by_layer)
 
 
 def _added(located: Located, faults: npt.NDArray[np.object_]) -> list[list[Any]]:

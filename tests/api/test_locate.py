@@ -308,6 +308,34 @@ def test_arrow_without_numbers_for_a_place_is_refused(asking: Asking, table: pa.
     assert in_arrow(asking, table).json()["code"] == "body-unreadable"
 
 
+def test_arrow_keeps_columns_of_every_kind_and_several_parts(asking: Asking) -> None:
+    part = pa.table(
+        {"lon": pa.array([LON + 0.005, 0.0], pa.float32()), "lat": [LAT + 0.005, 0.0], "tags": [["a"], None]}
+    )
+    answer = in_arrow(asking, pa.concat_tables([part, part]))
+    found = pa.ipc.open_stream(answer.content).read_all()
+    assert found.column_names == ["lon", "lat", "tags", "grid", "method", "distance_to_edge_m", "reason"]
+    assert found.drop_columns(["distance_to_edge_m"]).to_pylist()[2:] == [
+        {"lon": part["lon"][0].as_py(), "lat": LAT + 0.005, "tags": ["a"], "grid": "A1", "method": "inside", "reason": None},
+        {"lon": 0.0, "lat": 0.0, "tags": None, "grid": None, "method": "none", "reason": "coordinate-invalid"},
+    ]  # fmt: skip
+
+
+def test_arrow_without_rows_has_the_columns_of_the_answer(asking: Asking) -> None:
+    answer = in_arrow(asking, pa.table({"lon": pa.array([], pa.float64()), "lat": pa.array([], pa.float64())}))
+    found = pa.ipc.open_stream(answer.content).read_all()
+    assert (len(found), found.column_names[2:]) == (0, ["grid", "method", "distance_to_edge_m", "reason"])
+
+
+def test_arrow_whose_texts_point_outside_the_body_is_refused(asking: Asking) -> None:
+    offsets = np.array([0, 1_000_000_000, 1], dtype=np.int32)
+    wild = pa.StringArray.from_buffers(2, pa.py_buffer(offsets), pa.py_buffer(b"x"))
+    assert (
+        in_arrow(asking, pa.table({"lon": [121.2] * 2, "lat": [32.0] * 2, "text": wild})).json()["code"]
+        == "body-unreadable"
+    )
+
+
 @pytest.mark.parametrize("kind", [ARROW, "image/png", "text/plain", ""])
 def test_bytes_of_another_kind_are_refused(asking: Asking, kind: str) -> None:
     answer = asking.http.post("/v1/locate", content=b"\x00\x01\x02", headers={"Content-Type": kind})
