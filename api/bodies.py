@@ -116,6 +116,7 @@ _IN_DOUBT: Final = {
         "policy": {"type": "string", "enum": ["auto", "joint", "ask"]},
         "threshold": {"type": "number", "default": 0.8},
         "tell": {"type": "number", "default": 0.1},
+        "prior": {"type": "string", "enum": ["none", "households"], "default": "none"},
         "categories": _TEXTS,
         "channels": _TEXTS,
     },

@@ -6,7 +6,7 @@ receipt that keeps its grounds can be replayed: the same question, the state at 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
@@ -20,21 +20,29 @@ from gis.assess import assess
 from gis.assignment import Assignment
 from gis.claims import Claims
 from gis.crs import one_to_storage, parse_datum
-from gis.doubt import Doubt
+from gis.doubt import reach
 from gis.jurisdiction import Facts, choose
 from gis.locate import Located
 from gis.nearby import Floats
 from gis.policy import InDoubt, PolicyDocument
+from gis.prior import kept_prior
 from gis.store.live import State
+
+#: A place so unsure that more grids than this are in reach is decided without a prior: its receipt would keep all their weights.
+IN_REACH = 200
 
 
 @dataclass(frozen=True)
 class Policy:
-    """How places are answered: distances in metres for borders and the outside, and the version of the policy document."""
+    """How places are answered: distances in metres for borders and the outside, and the version of the policy document.
+
+    `households`: code -> weight where households live, for a document that has this prior; None when nothing is known of them.
+    """
 
     tolerance_m: float = 10.0
     candidates_within_m: float = 50.0
     document: PolicyDocument = field(default_factory=PolicyDocument)
+    households: Mapping[str, float] | None = None
 
     @classmethod
     def of(cls, grounds: dict[str, Any], version: Callable[[int], PolicyDocument]) -> Policy:
@@ -74,11 +82,15 @@ class Place:
 
 @dataclass(frozen=True)
 class Question:
-    """A place and the facts, to ask whose it is; without a position, what the gazetteer of then made of the address."""
+    """A place and the facts, to ask whose it is; without a position, what the gazetteer of then made of the address.
+
+    `prior`: what was known before, when a receipt answers the question again; a new question has none, the policy has.
+    """
 
     place: Place
     facts: Facts
     readings: dict[str, Any] | None = None
+    prior: dict[str, Any] | None = None
 
     @classmethod
     def of_report(cls, report: Report, at: datetime) -> Question:
@@ -90,7 +102,7 @@ class Question:
     def of(cls, grounds: dict[str, Any]) -> Question:
         """The question that a receipt answered."""
         facts = grounds["facts"] | {"at": datetime.fromisoformat(grounds["facts"]["at"])}
-        return cls(Place(**grounds["place"]), Facts(**facts), grounds.get("readings"))
+        return cls(Place(**grounds["place"]), Facts(**facts), grounds.get("readings"), grounds.get("prior"))
 
     def as_grounds(self) -> dict[str, Any]:
         """What a receipt keeps of it."""
@@ -102,7 +114,8 @@ class Question:
 class Decision:
     """The assignment, the position it was made for, and its grounds as the receipt keeps them (JSON values).
 
-    With an accuracy the grounds have `doubt`, the probabilities: `gis.doubt.Doubt.as_json`.
+    With an accuracy the grounds have `doubt`, the probabilities (`gis.doubt.Doubt.as_json`), and `prior`, the name and the weights
+    of the grids in reach, when one was used.
     """
 
     assignment: Assignment
@@ -119,34 +132,39 @@ def decide(state: State, question: Question, policy: Policy) -> Decision:
     if position is None:
         nowhere = state.index.one(float("nan"), float("nan"))
         return Decision(replace(nowhere, reason="address-only"), None, grounds)
-    assignment, doubt = _at(state, position, question, policy)
-    return Decision(assignment, position, grounds if doubt is None else grounds | {"doubt": doubt.as_json()})
+    assignment, likely = _at(state, position, question, policy)
+    return Decision(assignment, position, grounds | likely)
 
 
 def _at(
     state: State, position: tuple[float, float], question: Question, policy: Policy
-) -> tuple[Assignment, Doubt | None]:
-    """By the priorities unless a rule of jurisdiction puts another layer first; with an accuracy by the likeliest winner."""
-    accuracy_m, document, doubt = question.place.accuracy_m, policy.document, None
+) -> tuple[Assignment, dict[str, Any]]:
+    """By the priorities unless a rule of jurisdiction puts another layer first; with an accuracy by the likeliest winner.
+
+    Second, what the grounds keep of the probabilities; empty without any.
+    """
+    accuracy_m, document = question.place.accuracy_m, policy.document
+    likely: dict[str, Any] = {}
     choice = choose(state.index.layers_at(*position), document.rules, question.facts, document.zone)
     rule, layers = None, state.index.layers
     if choice is not None and choice.rule is not None:
         rule = choice.rule.id
         layers = (choice.layer, *(layer for layer in layers if layer != choice.layer))
     if accuracy_m is not None and len(state.index):
-        entry = document.in_doubt(question.facts)
-        found, doubt = _in_doubt(state.claims(layers), position, accuracy_m, entry, policy)
+        found, likely = _in_doubt(state.claims(layers), position, accuracy_m, question, policy)
     else:
         distances = {"tolerance_m": policy.tolerance_m, "candidates_within_m": policy.within_m(accuracy_m)}
         found = state.in_order(layers).one(*position, **distances)
     backup = choice.backup if choice and choice.backup != found.grid else None
-    return replace(found, rule=rule, backup=backup), doubt
+    return replace(found, rule=rule, backup=backup), likely
 
 
 def _in_doubt(
-    claims: Claims, position: tuple[float, float], accuracy_m: float, entry: InDoubt, policy: Policy
-) -> tuple[Assignment, Doubt | None]:
-    """The likeliest winner, what the policy makes of it, who else owns it or hears of it; and the probabilities."""
+    claims: Claims, position: tuple[float, float], accuracy_m: float, question: Question, policy: Policy
+) -> tuple[Assignment, dict[str, Any]]:
+    """The likeliest winner, what the policy makes of it, who else owns it or hears of it; and `doubt`, `prior` for the grounds."""
+    entry = policy.document.in_doubt(question.facts)
+    prior = question.prior or _known_before(claims, position, accuracy_m, entry, policy)
     found = assess(
         claims,
         *position,
@@ -154,12 +172,29 @@ def _in_doubt(
         policy=entry.policy,
         threshold=entry.threshold,
         tell=entry.tell,
+        prior=kept_prior(claims, **prior) if prior else None,
         tolerance_m=policy.tolerance_m,
         candidates_within_m=policy.within_m(accuracy_m),
     )
-    if found.decision is None:
-        return found.assignment, found.doubt
-    return replace(found.assignment, owners=found.decision.owners, told=found.decision.told), found.doubt
+    if found.decision is None or found.doubt is None:
+        return found.assignment, {}
+    likely = {"doubt": found.doubt.as_json()} | ({"prior": prior} if prior else {})
+    return replace(found.assignment, owners=found.decision.owners, told=found.decision.told), likely
+
+
+def _known_before(
+    claims: Claims, position: tuple[float, float], accuracy_m: float, entry: InDoubt, policy: Policy
+) -> dict[str, Any] | None:
+    """The prior that the policy's entry names, as the grounds keep it: the weights of the grids that can matter, no others.
+
+    None without one, where nothing is known of households, and where more than IN_REACH grids can matter.
+    """
+    if entry.prior == "none" or policy.households is None:
+        return None
+    codes = [claims.index.codes[grid] for grid in reach(claims, *position, accuracy_m).tolist()]
+    if len(codes) > IN_REACH:
+        return None
+    return {"name": entry.prior, "weights": {code: policy.households.get(code, 1.0) for code in codes}}
 
 
 def locate_by_rules(state: State, lon: Floats, lat: Floats, policy: Policy, facts: Facts) -> Located:

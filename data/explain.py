@@ -45,6 +45,9 @@ WHY: Final[dict[str, tuple[str, str]]] = {
 }
 RULE: Final = ("，按规则“{rule}”", ", by the rule “{rule}”")
 PROBABILITY: Final = ("，可能性{percent}%", ", with a probability of {percent} %")
+PRIOR: Final[dict[str, tuple[str, str]]] = {
+    "households": ("，已计入住户分布", ", counting where households live"),
+}
 SINCE: Final = ("（依据第{generation}版网格，{at}）", " (by generation {generation} of the grids, at {at})")
 
 
@@ -62,8 +65,15 @@ def _sentence(receipt: Mapping[str, Any], zone: tzinfo, lang: int) -> str:
         parts.append(RULE[lang])
     if answer.get("probability") is not None:
         parts.append(PROBABILITY[lang])
+        parts.extend([PRIOR[prior][lang]] if (prior := _prior(receipt)) in PRIOR else [])
     text = "".join(part.format(**values) for part in (*parts, SINCE[lang]))
     return f"{text}。" if lang == 0 else f"{text[0].upper()}{text[1:]}."
+
+
+def _prior(receipt: Mapping[str, Any]) -> str | None:
+    """The name of the prior that weighed the grids."""
+    named: str | None = receipt["grounds"].get("doubt", {}).get("prior")
+    return named
 
 
 def _values(receipt: Mapping[str, Any], zone: tzinfo, lang: int) -> dict[str, Any]:

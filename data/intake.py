@@ -9,6 +9,7 @@ from uuid import UUID
 
 from data.addressing import readings_of
 from data.decide import Decision, Policy, Question, decide
+from data.inforce import in_force
 from data.report import Report
 from gis.assignment import Assignment
 from gis.crs import CONVERTER
@@ -71,7 +72,7 @@ def accept(
     admission = events.admit(connection, hold=not rehearse)
     moment = Moment(admission.received_at, admission.received_at)
     state = live.state(connection, moment, newest=admission.newest)
-    by = replace(policy or Policy(), document=live.policy(connection, admission.policy))
+    by = in_force(connection, live, state, policy or Policy(), admission.policy)
     asked = with_readings(
         connection, live, [Question.of_report(one.report, admission.received_at) for one in submissions]
     )

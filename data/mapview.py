@@ -10,6 +10,7 @@ import numpy as np
 
 from gis.crs import area_m2
 from gis.partition import LEVELS, Boundaries, Partition
+from gis.prior import households_in
 from gis.store.boundaries import Moment
 from gis.store.context import read_context
 from gis.store.engine import Connection
@@ -93,11 +94,7 @@ def _households(connection: Connection, state: State) -> dict[str, int]:
     lon, lat, count = read_households(connection)
     if not len(lon):
         return {}
-    located = state.index.locate(lon, lat, distance=False)
-    total = np.zeros(len(located.codes), dtype=np.int64)
-    for grid in located.by_layer.values():
-        np.add.at(total, grid[grid >= 0], count[grid >= 0])
-    return dict(zip(located.codes, total.tolist(), strict=True))
+    return households_in(state.index, lon, lat, count)
 
 
 def _reports(connection: Connection, state: State, wish: MapWish) -> Reports:

@@ -8,6 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from data.decide import Decision, Place, Policy, Question, decide
+from data.inforce import in_force
 from gis.assignment import Assignment
 from gis.crs import CONVERTER
 from gis.errors import FieldMissing, ParameterInvalid, StateConflict
@@ -42,8 +43,8 @@ def move(
     moment = Moment(held.received_at, now.known_at)
     state = live.state(connection, moment)
     asked = Question.of(held.grounds)
-    moved = replace(asked, place=replace(place, address=place.address or asked.place.address))
-    decision = decide(state, moved, replace(policy, document=live.policy(connection)))
+    moved = replace(asked, place=replace(place, address=place.address or asked.place.address), prior=None)
+    decision = decide(state, moved, in_force(connection, live, state, policy))
     assignment, uid = decision.assignment, _uid(state, decision.assignment.grid)
     if held.method == "override":
         assignment, uid = _kept(assignment, held), held.grid

@@ -285,14 +285,25 @@ def _one(claims: Claims, lon: float, lat: float, sigma: float) -> tuple[Ints, Fl
     """(grid, wins, lies) of the grids that may be more than nothing, for one place."""
     from gis.gaussian import mass
 
-    east, north = metres_per_degree_at(lat)
-    place = lon, lat, max(east, 1.0) / sigma, north / sigma
+    place = lon, lat, *_per_degree_at(lat, sigma)
     grid = claims.at(lon, lat, _REACH / place[2], _REACH / place[3])
     drawn = claims.drawn(grid.tolist())
     lies = [mass(*shape, *place) for shape, _ in drawn]
     pairs = zip(drawn, lies, strict=True)
     wins = [whole if ground is None else min(mass(*ground, *place), whole) for (_, ground), whole in pairs]
     return grid, np.array(wins, dtype=np.float64), np.array(lies, dtype=np.float64)
+
+
+def reach(claims: Claims, lon: float, lat: float, accuracy_m: float) -> Ints:
+    """The grids, in order, whose weight in a prior can matter for a place: those whose bounding box comes within 6 sigma."""
+    per_lon, per_lat = _per_degree_at(lat, one_sigma(accuracy_m))
+    return claims.at(lon, lat, _REACH / per_lon, _REACH / per_lat)
+
+
+def _per_degree_at(lat: float, sigma: float) -> tuple[float, float]:
+    """`_per_degree` for one place."""
+    east, north = metres_per_degree_at(lat)
+    return max(east, 1.0) / sigma, north / sigma
 
 
 def _per_degree(lat: Floats, sigma: Floats) -> tuple[Floats, Floats]:

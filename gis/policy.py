@@ -2,9 +2,10 @@
 
     {"timezone": "Asia/Shanghai",
      "rules": [{"id", "first", "backup", "categories", "channels", "owners", "grids", "hours", "since", "until", "author", "reason"}],
-     "doubt": [{"categories": ["06*"], "channels": ["hotline"], "policy": "auto" | "joint" | "ask", "threshold": 0.8, "tell": 0.1}]}
+     "doubt": [{"categories": ["06*"], "channels": ["hotline"], "policy": "auto" | "joint" | "ask", "threshold": 0.8, "tell": 0.1,
+                "prior": "none" | "households"}]}
 
-The first entry of `doubt` that fits decides; without one the policy is `auto`.
+The first entry of `doubt` that fits decides; without one the policy is `auto`, without a prior.
 """
 
 from __future__ import annotations
@@ -20,17 +21,23 @@ from gis.errors import ParameterInvalid
 from gis.jurisdiction import Facts, Rule, parse_rules
 
 POLICIES: Final = ("auto", "joint", "ask")
+#: What may be known before a report; the first is nothing.
+PRIORS: Final = ("none", "households")
 
 
 @dataclass(frozen=True)
 class InDoubt:
-    """What is done when the best probability is below `threshold`; runners-up from `tell` on are named."""
+    """What is done when the best probability is below `threshold`; runners-up from `tell` on are named.
+
+    `prior` names what weighs the grids before a place that is known to so many metres is looked at.
+    """
 
     policy: str = "auto"
     threshold: float = 0.8
     tell: float = 0.1
     categories: tuple[str, ...] = ()
     channels: tuple[str, ...] = ()
+    prior: str = "none"
 
     def fits(self, facts: Facts) -> bool:
         """Whether this entry speaks about these facts; an empty condition holds for everything."""
@@ -46,6 +53,11 @@ class PolicyDocument:
     zone: tzinfo = UTC
     rules: tuple[Rule, ...] = ()
     doubt: tuple[InDoubt, ...] = field(default=())
+
+    @property
+    def priors(self) -> frozenset[str]:
+        """The priors that any entry asks for."""
+        return frozenset(entry.prior for entry in self.doubt) - {"none"}
 
     def in_doubt(self, facts: Facts) -> InDoubt:
         """What is done in doubt for these facts."""
@@ -75,11 +87,13 @@ def _zone(name: Any) -> ZoneInfo:
 
 
 def _in_doubt(value: Any, place: str) -> InDoubt:
-    members = {"policy", "threshold", "tell", "categories", "channels"}
+    members = {"policy", "threshold", "tell", "categories", "channels", "prior"}
     if not isinstance(value, dict) or set(value) - members:
         raise ParameterInvalid(f"an entry of doubt has the members {', '.join(sorted(members))}", place=place)
     if value.get("policy") not in POLICIES:
         raise ParameterInvalid(f"policy is one of {', '.join(POLICIES)}", place=f"{place}.policy")
+    if value.get("prior", "none") not in PRIORS:
+        raise ParameterInvalid(f"prior is one of {', '.join(PRIORS)}", place=f"{place}.prior")
     shares = {name: value.get(name, getattr(InDoubt, name)) for name in ("threshold", "tell")}
     for name, share in shares.items():
         if isinstance(share, bool) or not isinstance(share, int | float) or not 0 <= share <= 1:
@@ -89,5 +103,10 @@ def _in_doubt(value: Any, place: str) -> InDoubt:
         if not isinstance(patterns, list) or not all(isinstance(one, str) and one for one in patterns):
             raise ParameterInvalid("this is a list of texts", place=f"{place}.{name}")
     return InDoubt(
-        value["policy"], shares["threshold"], shares["tell"], tuple(lists["categories"]), tuple(lists["channels"])
+        value["policy"],
+        shares["threshold"],
+        shares["tell"],
+        tuple(lists["categories"]),
+        tuple(lists["channels"]),
+        value.get("prior", "none"),
     )

@@ -8,9 +8,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gis.claims import Claims, Floats
+from gis.claims import Claims, Floats, Ints
 from gis.crs import area_m2
 from gis.errors import GridUnknown, ParameterInvalid
+from gis.locate import GridIndex
+
+#: So many of all reports follow the households, the others come from anywhere.
+SHARE = 0.5
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,7 +34,7 @@ class Prior:
             raise ParameterInvalid(f"the weights of prior {self.name} must be positive numbers", place="prior")
 
 
-def households_prior(claims: Claims, households: Mapping[str, int], *, share: float = 0.5) -> Prior:
+def households_prior(claims: Claims, households: Mapping[str, int], *, share: float = SHARE) -> Prior:
     """Reports come from households: a grid counts by its households per m2 against the mean of all grids that are named.
 
     `share` (0..1, below 1) of all reports follow the households, the rest comes from anywhere; so nowhere is impossible. Grids that are
@@ -38,7 +42,10 @@ def households_prior(claims: Claims, households: Mapping[str, int], *, share: fl
     """
     if not 0.0 <= share < 1.0:
         raise ParameterInvalid("share must be at least 0 and below 1", place="share")
-    index = claims.index
+    return Prior("households", _by_density(claims.index, households, share))
+
+
+def _by_density(index: GridIndex, households: Mapping[str, int], share: float) -> Floats:
     named = np.array([i for i, code in enumerate(index.codes) if code in households], dtype=np.int64)
     weight = np.ones(len(index))
     if len(named):
@@ -47,7 +54,31 @@ def households_prior(claims: Claims, households: Mapping[str, int], *, share: fl
         mean = count.sum() / area.sum()
         if mean > 0.0:
             weight[named] = 1.0 - share + share * count / area / mean
-    return Prior("households", weight)
+    return weight
+
+
+def households_in(index: GridIndex, lon: Floats, lat: Floats, households: Ints) -> dict[str, int]:
+    """Code -> households, in every layer, of points with counts; a grid without any has 0."""
+    located = index.locate(lon, lat, distance=False)
+    total = np.zeros(len(located.codes), dtype=np.int64)
+    for grid in located.by_layer.values():
+        np.add.at(total, grid[grid >= 0], households[grid >= 0])
+    return dict(zip(located.codes, total.tolist(), strict=True))
+
+
+def household_weights(index: GridIndex, lon: Floats, lat: Floats, households: Ints) -> dict[str, float]:
+    """Code -> weight of `households_prior`, to four decimals, so that a receipt keeps it as it was used."""
+    weight = _by_density(index, households_in(index, lon, lat, households), SHARE)
+    return dict(zip(index.codes, np.round(weight, 4).tolist(), strict=True))
+
+
+def kept_prior(claims: Claims, name: str, weights: Mapping[str, float]) -> Prior:
+    """The prior that a receipt kept: grids that it does not name, and the outside, count 1."""
+    weight = np.ones(len(claims.index))
+    for code, kept in weights.items():
+        if code in claims.position:
+            weight[claims.position[code]] = kept
+    return Prior(name, weight)
 
 
 def home_prior(claims: Claims, code: str, *, factor: float = 4.0) -> Prior:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request
@@ -22,6 +21,7 @@ from api.deps import (
     parse_object,
 )
 from data.decide import Place, Question, decide
+from data.inforce import in_force
 from data.report import accuracy
 from gis.crs import one_to_storage, parse_datum
 from gis.errors import ParameterInvalid
@@ -53,7 +53,7 @@ def locate_one(
     state = boundaries.state(connection, moment)
     place = Place(lon, lat, parse_datum(crs).name, accuracy(accuracy_m))
     if layer is None:
-        by = replace(policy, document=boundaries.policy(connection))
+        by = in_force(connection, boundaries, state, policy)
         question = Question(place, Facts(moment.at, category, channel))
         return Json(decide(state, question, by).assignment.as_json())
     position = one_to_storage(lon, lat, parse_datum(crs))
@@ -86,11 +86,11 @@ def locate_many(
     now = boundaries.now(connection)
     moment = Moment(instant(asked["at"], "at") or now.at, instant(asked["known_at"], "known_at") or now.known_at)
     datum = parse_datum(asked["crs"] or "wgs84")
-    by = replace(policy, document=boundaries.policy(connection))
+    state = boundaries.state(connection, moment)
     question = bulk.Question(
-        boundaries.state(connection, moment),
+        state,
         datum,
-        by,
+        in_force(connection, boundaries, state, policy),
         Facts(moment.at),
         asked["layer"],
         accuracy(sent.get("accuracy_m")),

@@ -22,6 +22,7 @@ from gis.policy import PolicyDocument
 from gis.store.boundaries import Moment, read_boundaries
 from gis.store.gazetteer import LiveGazetteer
 from gis.store.generations import clock, newest_generation
+from gis.store.households import LiveHouseholds
 from gis.store.policies import newest_policy, read_policy
 
 
@@ -80,6 +81,7 @@ class Live:
         self._policies: dict[int, PolicyDocument] = {}
         self._lock = threading.Lock()
         self.gazetteer = LiveGazetteer()
+        self.households = LiveHouseholds()
 
     def policy(self, connection: sa.Connection, number: int | None = None) -> PolicyDocument:
         """A version of the policy by its number, the newest without one; each is read once."""

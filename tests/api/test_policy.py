@@ -74,6 +74,8 @@ def test_of_two_editors_the_second_reads_again(alone: Asking) -> None:
     [
         ({"policy": {"rules": [RULE | {"first": "ward"}]}, "reason": "x"}, "rules[0].first"),
         ({"policy": {"doubt": [{"policy": "guess"}]}, "reason": "x"}, "doubt[0].policy"),
+        ({"policy": {"doubt": [{"policy": "auto", "prior": "home"}]}, "reason": "x"}, "doubt[0].prior"),
+        ({"policy": {"doubt": [{"policy": "auto", "prior": ["none"]}]}, "reason": "x"}, "doubt[0].prior"),
         ({"policy": {"doubt": [{"policy": "ask", "threshold": 8}]}, "reason": "x"}, "doubt[0].threshold"),
         ({"policy": {"timezone": "Mars/Base"}, "reason": "x"}, "timezone"),
         ({"policy": {"colour": 1}, "reason": "x"}, "policy"),
