@@ -8,7 +8,8 @@ from typing import Any
 from uuid import UUID
 
 from data.addressing import readings_of
-from data.decide import Decision, Policy, Question, decide
+from data.decide import Decision, Policy, Question
+from data.decidemany import decide_many
 from data.inforce import in_force
 from data.report import Report
 from gis.assignment import Assignment
@@ -18,7 +19,7 @@ from gis.locate import KERNEL
 from gis.store import events, keys
 from gis.store.boundaries import Moment
 from gis.store.engine import Connection
-from gis.store.ids import uuid7
+from gis.store.ids import uuids7
 from gis.store.live import Live, State
 
 
@@ -76,10 +77,11 @@ def accept(
     asked = with_readings(
         connection, live, [Question.of_report(one.report, admission.received_at) for one in submissions]
     )
-    decisions = [decide(state, question, by) for question in asked]
+    decisions = decide_many(state, asked, by)
+    ids = uuids7(admission.received_at, len(submissions))
     fresh = [
-        _new_event(submission, decision, state, admission, submission.actor or actor)
-        for submission, decision in zip(submissions, decisions, strict=True)
+        _new_event(uid, submission, decision, state, admission, submission.actor or actor)
+        for uid, submission, decision in zip(ids, submissions, decisions, strict=True)
     ]
     if rehearse:
         claims = keys.rehearse_keys(connection, fresh)
@@ -102,13 +104,13 @@ def with_readings(connection: Connection, live: Live, asked: Sequence[Question])
 
 
 def _new_event(
-    submission: Submission, decision: Decision, state: State, admission: events.Admission, actor: str
+    uid: UUID, submission: Submission, decision: Decision, state: State, admission: events.Admission, actor: str
 ) -> events.NewEvent:
     report, assignment = submission.report, decision.assignment
     reported_at = report.reported_at or admission.received_at
     winner = state.boundaries.by_code[assignment.grid].uid if assignment.grid is not None else None
     return events.NewEvent(
-        id=uuid7(admission.received_at),
+        id=uid,
         received_at=admission.received_at,
         reported_at=reported_at,
         occurred_at=report.occurred_at or reported_at,

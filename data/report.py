@@ -6,9 +6,8 @@ import hashlib
 import math
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -26,7 +25,11 @@ LENGTHS = {
     "address": 2_000,
     "text": 20_000,
 }
-FIELDS = (*LENGTHS, "lon", "lat", "crs", "accuracy_m", "occurred_at", "reported_at", "closed_at", "status")
+TIMES = ("occurred_at", "reported_at", "closed_at")
+FIELDS = (*LENGTHS, "lon", "lat", "crs", "accuracy_m", *TIMES, "status")
+
+#: What no text holds: NUL, which PostgreSQL cannot keep, and halves of surrogate pairs.
+_NO_TEXT = re.compile("[\x00\ud800-\udfff]")
 
 #: A phone's clock may run ahead of ours by this much.
 CLOCK_SKEW = timedelta(minutes=10)
@@ -34,8 +37,7 @@ OLDEST = datetime(1990, 1, 1, tzinfo=UTC)
 LARGEST_ACCURACY_M = 100_000.0
 
 
-@dataclass(frozen=True)
-class Report:
+class Report(NamedTuple):
     """One report, checked. `x`, `y` are as given in `datum` (both None without a place); `lon`, `lat` are WGS 84.
 
     `body_hash` is the SHA-256 of what was sent, independent of the order of its fields.
@@ -81,11 +83,11 @@ def clean(raw: Mapping[str, Any], now: datetime, *, zone: tzinfo | None = None) 
     do not; none may lie in the future of `now` (10 minutes of skew are forgiven) or before 1990. A place in another datum
     is converted to WGS 84. Fields that we do not know stay in `raw` alone.
     """
-    texts = {name: _text(raw, name, length) for name, length in LENGTHS.items()}
+    texts = {name: _text(raw, name, length) if name in raw else None for name, length in LENGTHS.items()}
     channel = texts.pop("channel")
     if not channel:
         raise FieldMissing("a report needs its channel, such as hotline or member", place="channel")
-    times = {name: _time(raw, name, now, zone) for name in ("occurred_at", "reported_at", "closed_at")}
+    occurred_at, reported_at, closed_at = (_time(raw, name, now, zone) if name in raw else None for name in TIMES)
     datum = parse_datum(_text(raw, "crs", 64) or "wgs84")
     x, y = _pair(raw)
     if x is None and not texts["address"]:
@@ -101,10 +103,10 @@ def clean(raw: Mapping[str, Any], now: datetime, *, zone: tzinfo | None = None) 
         lon=lon,
         lat=lat,
         accuracy_m=accuracy(raw.get("accuracy_m")),
-        occurred_at=times["occurred_at"],
-        reported_at=times["reported_at"],
-        closed_at=times["closed_at"],
-        status=_status(raw, times["closed_at"]),
+        occurred_at=occurred_at,
+        reported_at=reported_at,
+        closed_at=closed_at,
+        status=_status(raw, closed_at),
         **texts,
     )
 
@@ -135,7 +137,7 @@ def _text(raw: Mapping[str, Any], name: str, longest: int) -> str | None:
     text = str(value)
     if len(text) > longest:
         raise BodyTooLarge(f"{name} has {len(text)} characters; at most {longest} are kept", place=name)
-    if "\x00" in text or any("\ud800" <= c <= "\udfff" for c in text):
+    if _NO_TEXT.search(text):
         raise BodyUnreadable(f"{name} holds characters that are no text (NUL or a broken surrogate)", place=name)
     return text.strip() or None
 

@@ -79,7 +79,7 @@ class Partition:
         Metres of a plane at the shared border's middle; exact for shared vertices, which a valid partition has.
         """
         own = self.geometry[self.position[code]]
-        touched = np.sort(self._tree.query(own, predicate="intersects"))
+        touched = np.sort(self.tree.query(own, predicate="intersects"))
         others = [i for i in touched.tolist() if self.codes[i] != code]
         borders = shapely.intersection(shapely.boundary(own), shapely.boundary(self.geometry[others]))
         return [
@@ -88,8 +88,11 @@ class Partition:
         ]
 
     @cached_property
-    def _tree(self) -> shapely.STRtree:
-        return shapely.STRtree(self.geometry)
+    def tree(self) -> shapely.STRtree:
+        """The polygons by their boxes, ready for any number of threads."""
+        made = shapely.STRtree(self.geometry)
+        made.query(shapely.box(-180, -90, 180, 90))  # GEOS builds it now, which must not happen in two threads
+        return made
 
 
 def _length_m(line: Any) -> float:
@@ -159,8 +162,17 @@ class Boundaries:
         return tuple(sorted(narrowest.values(), key=lambda p: (self.priorities.get(p.layer, 1000), p.layer)))
 
     def path(self, code: str) -> list[dict[str, Any]]:
-        """The ancestors of a grid and the grid itself, widest first: `{"level", "code", "name"}` each."""
-        return [{"level": u.level, "code": u.code, "name": u.name} for u in reversed(list(self._upwards(code)))]
+        """The ancestors of a grid and the grid itself, widest first: `{"level", "code", "name"}` each; not to be written to."""
+        known = self._paths.get(code)
+        if known is None:
+            known = [{"level": u.level, "code": u.code, "name": u.name} for u in reversed(list(self._upwards(code)))]
+            self._paths[code] = known
+        return known
+
+    @cached_property
+    def _paths(self) -> dict[str, list[dict[str, Any]]]:
+        """The paths that were asked for: every report of a grid has the same one."""
+        return {}
 
     def _upwards(self, code: str) -> Iterator[Unit]:
         unit = self.by_code.get(code)

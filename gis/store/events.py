@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import groupby
 from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
 
 from gis.errors import EventUnknown
+from gis.store import copyrows
 from gis.store.audit import as_json
 from gis.store.generations import GENERATION_LOCK
-from gis.store.ids import EPOCH, made_at, uuid7
+from gis.store.ids import EPOCH, made_at, uuid7, uuids7
 
 
 @dataclass(frozen=True)
@@ -118,16 +120,51 @@ INSERT_ONE = (
 
 def store_events(connection: sa.Connection, events: Sequence[NewEvent], cause: str = "received") -> None:
     """The events and their first receipts are in the caller's transaction; one by INSERT, many by COPY."""
-    cursor: Any = connection.connection.cursor()
     if len(events) == 1:
+        cursor: Any = connection.connection.cursor()
         cursor.execute(INSERT_ONE, (*_event_row(events[0]), *_receipt_row(events[0], cause)))
         return
-    with cursor.copy(COPY_EVENTS) as copy:
-        for event in events:
-            copy.write_row(_event_row(event))
-    with cursor.copy(COPY_RECEIPTS) as copy:
-        for event in events:
-            copy.write_row(_receipt_row(event, cause))
+    columns = {name: [getattr(event, name) for event in events] for name in _FIELDS}
+    cells = _cells(columns)
+    copyrows.copy(connection, COPY_EVENTS, [cells[name] for name in _names(EVENT_ROW)])
+    ids: list[UUID] = [uid for at, rows in _runs(events) for uid in uuids7(at, rows)]
+    receipts = {
+        "id": [one.hex for one in ids],
+        "event": cells["id"],
+        "made_at": cells["received_at"],
+        "at": cells["received_at"],
+        "known_at": cells["received_at"],
+        "cause": copyrows.same(cause, len(events)),
+    }
+    copyrows.copy(connection, COPY_RECEIPTS, [receipts.get(name) or cells[name] for name in _names(RECEIPT_ROW)])
+
+
+def _names(row: str) -> list[str]:
+    return row[row.index("(") + 1 : -1].split(", ")
+
+
+def _runs(events: Sequence[NewEvent]) -> Iterator[tuple[datetime, int]]:
+    """Instants of reception, and how many events in a row have each."""
+    for at, run in groupby(event.received_at for event in events):
+        yield at, sum(1 for _ in run)
+
+
+def _cells(columns: dict[str, list[Any]]) -> dict[str, list[str]]:
+    """Every column as COPY takes it."""
+    cells = {name: _KINDS.get(name, copyrows.texts)(values) for name, values in columns.items()}
+    return cells | {"geom": copyrows.points(columns["lon"], columns["lat"])}
+
+
+_FIELDS = tuple(name for name in NewEvent.__dataclass_fields__ if name not in {"body_hash", "keys"})
+
+#: What the columns hold; the others are text.
+_KINDS: dict[str, Callable[[Any], list[str]]] = {
+    "id": lambda ids: [one.hex for one in ids],
+    **dict.fromkeys(("received_at", "reported_at", "occurred_at", "closed_at"), copyrows.instants),
+    **dict.fromkeys(("accuracy_m", "lon", "lat"), copyrows.numbers),
+    **dict.fromkeys(("raw", "answer", "grounds"), copyrows.documents),
+    **dict.fromkeys(("crs", "converter", "grid", "method", "reason", "generation", "kernel", "status"), copyrows.words),
+}
 
 
 def _event_row(event: NewEvent) -> tuple[Any, ...]:

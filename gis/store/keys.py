@@ -10,6 +10,7 @@ from uuid import UUID
 
 import sqlalchemy as sa
 
+from gis.store import copyrows
 from gis.store.events import NewEvent
 
 #: Channel and key.
@@ -25,11 +26,16 @@ class Claim:
     same_body: bool
 
 
+#: Many keys come through a table of the connection's own: COPY reads them at a third of what arrays cost.
+OFFER = "CREATE TEMP TABLE IF NOT EXISTS offered_key (LIKE event_key) ON COMMIT DELETE ROWS; TRUNCATE offered_key"
+COPY_OFFER = "COPY offered_key (channel, key, event, received_at, body_hash) FROM STDIN"
 CLAIM = """
-    INSERT INTO {table} (channel, key, event, received_at, body_hash)
-    SELECT * FROM unnest(CAST(%s AS text[]), CAST(%s AS text[]), CAST(%s AS uuid[]), CAST(%s AS timestamptz[]),
-                         CAST(%s AS bytea[]))
-    ON CONFLICT DO NOTHING RETURNING channel, key
+    WITH claimed AS (
+        INSERT INTO {table} (channel, key, event, received_at, body_hash)
+        SELECT channel, key, event, received_at, body_hash FROM offered_key ORDER BY channel, key
+        ON CONFLICT DO NOTHING RETURNING channel, key
+    )
+    SELECT channel, key FROM offered_key EXCEPT SELECT channel, key FROM claimed
 """
 #: The same for one key, at half the cost.
 CLAIM_ONE = """
@@ -92,14 +98,31 @@ def _insert(
         return {}
     names = sorted(first)
     rows = [(*name, events[first[name]]) for name in names]
-    values = [(channel, key, event.id, event.received_at, event.body_hash) for channel, key, event in rows]
     cursor: Any = connection.connection.cursor()
-    if len(values) == 1:
-        cursor.execute(CLAIM_ONE.format(table=table), values[0])
+    if len(rows) == 1:
+        (channel, key, event), *_ = rows
+        cursor.execute(CLAIM_ONE.format(table=table), (channel, key, event.id, event.received_at, event.body_hash))
+        others = [] if cursor.fetchall() else names
     else:
-        cursor.execute(CLAIM.format(table=table), [list(column) for column in zip(*values, strict=True)])
-    ours = set(cursor.fetchall())
-    return _look_up(connection, table, [name for name in names if name not in ours])
+        _offer(connection, rows)
+        cursor.execute(CLAIM.format(table=table))
+        others = cursor.fetchall()
+    return _look_up(connection, table, others)
+
+
+def _offer(connection: sa.Connection, rows: Sequence[tuple[str, str, NewEvent]]) -> None:
+    """The keys are in `offered_key`, for the rest of this transaction."""
+    cursor: Any = connection.connection.cursor()
+    cursor.execute(OFFER)
+    channels, keys, events = zip(*rows, strict=True)
+    columns = (
+        copyrows.texts(channels),
+        copyrows.texts(keys),
+        [event.id.hex for event in events],
+        copyrows.instants([event.received_at for event in events]),
+        copyrows.hexes([event.body_hash for event in events]),
+    )
+    copyrows.copy(connection, COPY_OFFER, columns)
 
 
 def _look_up(connection: sa.Connection, table: str, names: Sequence[Name]) -> dict[Name, Any]:

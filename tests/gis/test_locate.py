@@ -297,6 +297,10 @@ def test_alone_shuffled_and_in_parts_every_place_has_the_same_answer(seed: int, 
     whole = index.locate(*places.T, tolerance_m=tolerance)
     order = rng.permutation(len(places))
     same(whole, index.locate(*places[order].T, tolerance_m=tolerance), order)
+    lost = np.array([[np.nan, 32.0], [121.0, np.inf]])
+    asked = np.concatenate([lost[:1], places, lost[1:]])
+    many = index.many(*asked.T, tolerance_m=tolerance)
+    assert many == [index.one(*place, tolerance_m=tolerance) for place in asked.tolist()]
     for i in rng.choice(len(places), 60, replace=False).tolist():
         alone = index.locate(*places[i : i + 1].T, tolerance_m=tolerance)
         same(whole, alone, np.array([i]))
