@@ -13,7 +13,7 @@ from gis.assignment import Assignment
 from gis.crs import CONVERTER
 from gis.errors import FieldMissing, ParameterInvalid, StateConflict
 from gis.locate import KERNEL
-from gis.store import audit, settling
+from gis.store import audit, owing, settling
 from gis.store.boundaries import Moment, find_grid
 from gis.store.engine import Connection
 from gis.store.live import Live, State
@@ -36,11 +36,12 @@ def move(
 ) -> Assignment:
     """The event lies where `place` says and is decided anew, by the boundaries in force when it was received, as known now.
 
+    An open event that was received before the last reassignment is decided by that one's boundaries, as all open events are.
     A grid that an officer named stays: the pin moves, the word holds.
     """
     held = settling.hold(connection, event)
     now = live.now(connection)
-    moment = Moment(held.received_at, now.known_at)
+    moment = Moment(_decided_at(connection, held), now.known_at)
     state = live.state(connection, moment)
     asked = Question.of(held.grounds)
     moved = replace(asked, place=replace(place, address=place.address or asked.place.address), prior=None)
@@ -52,6 +53,12 @@ def move(
     detail = {"place": asdict(place), "grid": assignment.grid}
     audit.record(connection, actor, role, "move", f"event/{event}", detail)
     return assignment
+
+
+def _decided_at(connection: Connection, held: HeldEvent) -> datetime:
+    """The instant whose boundaries an event is held to."""
+    settled = owing.settled_until(connection) if held.status == "open" else None
+    return max(held.received_at, settled or held.received_at)
 
 
 def _kept(found: Assignment, held: HeldEvent) -> Assignment:

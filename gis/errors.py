@@ -15,6 +15,21 @@
     │   ├── BodyTooLarge          body-too-large          (413)
     │   ├── TargetRefused         target-refused          a webhook's address is malformed, internal or unknown
     │   ├── BatchRefused          batch-refused           rows of an all-or-nothing batch were rejected
+    │   ├── OperationInvalid      operation-invalid       an operation's members, types or geometry
+    │   ├── RedrawRefused         an operation that these boundaries do not allow
+    │   │   ├── GridMissing           grid-missing            names a grid that is not there
+    │   │   ├── CodeTaken             code-taken              in use or void
+    │   │   ├── LineMisses            line-misses             does not divide the ground
+    │   │   ├── LineAlongBorder       line-along-border       runs along the border only
+    │   │   ├── LineCrossesItself     line-crosses-itself
+    │   │   ├── PieceTooSmall         piece-too-small         would leave less than 1 m2
+    │   │   ├── GridsApart            grids-apart             do not touch
+    │   │   ├── ParentsDiffer         parents-differ          two parents, and nobody said across_parent
+    │   │   ├── GridSwallowed         grid-swallowed          nothing would be left of it
+    │   │   ├── AreaOutside           area-outside            of the grid, the parent, or all ground
+    │   │   ├── GroundTaken           ground-taken            another grid of the layer and level has it
+    │   │   ├── GridsBelow            grids-below             has grids below that would not follow
+    │   │   └── PartitionBroken       partition-broken        would overlap or not meet vertex for vertex
     │   └── ParameterInvalid      parameter-invalid       unknown or unusable parameter
     ├── Conflict              the state of the world says no (409)
     │   ├── TopologyRefused       topology-refused        findings with severity error
@@ -26,6 +41,7 @@
     │   ├── GridUnknown           grid-unknown
     │   ├── CategoryUnknown       category-unknown
     │   ├── WebhookUnknown        webhook-unknown         or its delivery
+    │   ├── PlanUnknown           plan-unknown
     │   └── EventUnknown          event-unknown
     ├── CodeVoided            code-voided             gone, with successors (410)
     ├── NotAllowed            key-missing, role-too-low (401, 403)
@@ -138,6 +154,96 @@ class BatchRefused(InputError):
     code = "batch-refused"
 
 
+class OperationInvalid(InputError):
+    """An operation has an unknown or missing member, a wrong type, or a geometry that is none; `place` is the member."""
+
+    code = "operation-invalid"
+
+
+class RedrawRefused(InputError):
+    """The boundaries do not allow this operation; `place` is its member at fault."""
+
+    code = "redraw-refused"
+
+
+class GridMissing(RedrawRefused):
+    """An operation names a grid that is not there, or not in the layer and level it needs."""
+
+    code = "grid-missing"
+
+
+class CodeTaken(RedrawRefused):
+    """A new code is in use, void, or given twice."""
+
+    code = "code-taken"
+
+
+class LineMisses(RedrawRefused):
+    """A line does not divide the ground it was drawn for."""
+
+    code = "line-misses"
+
+
+class LineAlongBorder(RedrawRefused):
+    """A line runs along the border and nowhere through the ground."""
+
+    code = "line-along-border"
+
+
+class LineCrossesItself(RedrawRefused):
+    """A line crosses or touches itself."""
+
+    code = "line-crosses-itself"
+
+
+class PieceTooSmall(RedrawRefused):
+    """A piece of less than 1 m2 would come into being."""
+
+    code = "piece-too-small"
+
+
+class GridsApart(RedrawRefused):
+    """Grids, or a grid and the ground it is to get, share no border."""
+
+    code = "grids-apart"
+
+
+class ParentsDiffer(RedrawRefused):
+    """Grids have different parents; a border between parents moves only with `across_parent`, a merge never."""
+
+    code = "parents-differ"
+
+
+class GridSwallowed(RedrawRefused):
+    """Nothing would be left of a grid that is not retired."""
+
+    code = "grid-swallowed"
+
+
+class AreaOutside(RedrawRefused):
+    """An area lies outside the grid, the parent, or all ground that it is for."""
+
+    code = "area-outside"
+
+
+class GroundTaken(RedrawRefused):
+    """Another grid of the same layer and level has the ground."""
+
+    code = "ground-taken"
+
+
+class GridsBelow(RedrawRefused):
+    """A grid has grids below it that cannot follow."""
+
+    code = "grids-below"
+
+
+class PartitionBroken(RedrawRefused):
+    """Afterwards grids would overlap or not meet vertex for vertex."""
+
+    code = "partition-broken"
+
+
 class ParameterInvalid(InputError):
     """A parameter is unknown or its value unusable."""
 
@@ -202,6 +308,12 @@ class WebhookUnknown(NotFound):
     """No webhook, or no delivery of it, has this id."""
 
     code = "webhook-unknown"
+
+
+class PlanUnknown(NotFound):
+    """No plan has this id."""
+
+    code = "plan-unknown"
 
 
 class EventUnknown(NotFound):

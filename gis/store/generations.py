@@ -9,7 +9,7 @@ received before is never caught half way.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -24,6 +24,7 @@ from gis.partition import Boundaries
 from gis.store import audit
 from gis.store.boundaries import Moment, read_boundaries
 from gis.store.ids import uuid7
+from gis.store.owing import owe
 from gis.supersede import Incoming, Supersession, compare, receive_all
 
 #: Key of the advisory lock that orders publications and intakes.
@@ -45,7 +46,10 @@ class Generation:
 
 @dataclass(frozen=True)
 class Publication:
-    """What is to be published: `effective_at` None means now; a correction may lie in the past and needs a reason."""
+    """What is to be published: `effective_at` None means now; a correction may lie in the past and needs a reason.
+
+    `rule` says what becomes of open events of changed areas: `move`, `stay` or `follow_member`.
+    """
 
     incoming: tuple[Incoming, ...]
     actor: str
@@ -53,6 +57,7 @@ class Publication:
     effective_at: datetime | None = None
     correction: bool = False
     reason: str | None = None
+    rule: str = "move"
 
 
 COLUMNS = "number, published_at, effective_at, correction, reason, actor, summary"
@@ -93,13 +98,14 @@ def first_actor(connection: sa.Connection) -> str | None:
 def preview(connection: sa.Connection, publication: Publication) -> tuple[Boundaries, Boundaries, Supersession]:
     """What publishing would change: the boundaries before and after, and the facts in between. Nothing is written."""
     now = clock(connection)
-    _refuse_disorder(connection, publication, publication.effective_at or now)
+    refuse_disorder(connection, publication, publication.effective_at or now)
     before = read_boundaries(connection, Moment(publication.effective_at or now, now))
     after = receive_all(before, publication.incoming, lambda: str(uuid7(now)))
     return before, after, compare(before, after)
 
 
-def _refuse_disorder(connection: sa.Connection, publication: Publication, effective_at: datetime) -> None:
+def refuse_disorder(connection: sa.Connection, publication: Publication, effective_at: datetime) -> None:
+    """Returns if this may take effect at `effective_at`; GenerationOrder otherwise."""
     newest: datetime | None = connection.execute(sa.text("SELECT max(effective_at) FROM generation")).scalar()
     if publication.correction:
         if not (publication.reason or "").strip():
@@ -117,10 +123,22 @@ def publish(connection: sa.Connection, publication: Publication) -> Generation:
     """A new generation is in the store once the caller commits; its shapes, names, codes and parents are opened and closed.
 
     Runs in the caller's transaction. Raises GenerationOrder, StateConflict when nothing changes or somebody published in
-    between, CodeInvalid as `gis.supersede` does.
+    between, CodeInvalid as `gis.supersede` does. Open events are the caller's next step (`data.reassign`).
     """
     base = newest_generation(connection)
     _, _, facts = preview(connection, publication)
+    profiles = {code: one.profile for one in publication.incoming for code in one.codes}
+    return publish_facts(connection, publication, base, facts, profiles)
+
+
+def publish_facts(
+    connection: sa.Connection, publication: Publication, base: int, facts: Supersession, profiles: Mapping[str, str]
+) -> Generation:
+    """The facts, found while generation `base` was the newest, are a generation once the caller commits.
+
+    `profiles` names the form of new codes (without one: external). From here until the transaction ends nobody else
+    publishes and no report is received. Raises StateConflict when there are none, or `base` is not the newest any more.
+    """
     if not facts:
         raise StateConflict("nothing changes: the store already says the same", place="grids")
     areas = _areas(facts)
@@ -128,14 +146,16 @@ def publish(connection: sa.Connection, publication: Publication) -> Generation:
     if newest_generation(connection) != base:
         raise StateConflict("another generation was published in between; look again and repeat", place="generation")
     generation = _number(connection, publication, base + 1, facts)
-    _write(connection, generation, facts, areas, publication.incoming)
+    _write(connection, generation, facts, areas, profiles)
+    times = {"effective": generation.effective_at, "published": generation.published_at}
+    owe(connection, generation.number, publication.rule, **times)
     audit.record(
         connection,
         publication.actor,
         publication.role,
         "publish",
         f"generation/{generation.number}",
-        {"effective_at": generation.effective_at.isoformat(), **generation.summary},
+        {"effective_at": generation.effective_at.isoformat(), "rule": publication.rule, **generation.summary},
     )
     connection.execute(sa.text("SELECT pg_notify('gridbeat_generation', :number)"), {"number": str(generation.number)})
     return generation
@@ -202,8 +222,10 @@ def _close(
     return {row.grid: row.until for row in rows}
 
 
+#: A grid that comes back after it was retired is there already.
 NEW_GRID = sa.text(
-    "INSERT INTO grid (uid, layer, level, generation) VALUES (CAST(:uid AS uuid), :layer, :level, :number)"
+    "INSERT INTO grid (uid, layer, level, generation) VALUES (CAST(:uid AS uuid), :layer, :level, :number) "
+    "ON CONFLICT DO NOTHING"
 )
 OPEN = """
     INSERT INTO {table} (grid, {columns}, valid, recorded, generation)
@@ -241,7 +263,7 @@ def _write(
     generation: Generation,
     facts: Supersession,
     areas: dict[str, float],
-    incoming: Sequence[Incoming],
+    profiles: Mapping[str, str],
 ) -> None:
     """Close what ended, then open what began: in this order a code can pass from one grid to another at the same instant."""
     if facts.created:
@@ -257,16 +279,13 @@ def _write(
         table: [*(uid for uid in uids if uid not in facts.created), *facts.retired] for table, uids in changed.items()
     }
     until = {table: _close(connection, table, generation, uids) for table, uids in ending.items()}
-    for table, rows in _rows(facts, areas, incoming).items():
+    for table, rows in _rows(facts, areas, profiles).items():
         _open(connection, table, generation, rows, until[table])
     _write_lineage(connection, generation, facts)
 
 
-def _rows(
-    facts: Supersession, areas: dict[str, float], incoming: Sequence[Incoming]
-) -> dict[str, list[dict[str, Any]]]:
+def _rows(facts: Supersession, areas: dict[str, float], profiles: Mapping[str, str]) -> dict[str, list[dict[str, Any]]]:
     """The facts to open, by table."""
-    profiles = {code: one.profile for one in incoming for code in one.codes}
     return {
         "grid_shape": [
             {"grid": uid, "geom": shapely.to_wkb(shapely.force_2d(shape)), "area_m2": areas[uid]}

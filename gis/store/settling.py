@@ -10,6 +10,7 @@ from uuid import UUID
 import sqlalchemy as sa
 
 from gis.errors import EventUnknown
+from gis.store import owing
 from gis.store.audit import as_json
 from gis.store.events import when
 from gis.store.ids import uuid7
@@ -60,7 +61,8 @@ NEWEST_RECEIPT = sa.text("""
 
 
 def hold(connection: sa.Connection, event: UUID) -> HeldEvent:
-    """The event, held until the transaction ends; EventUnknown when there is none."""
+    """The event, held until the transaction ends; EventUnknown when there is none. Nobody reassigns meanwhile."""
+    owing.settle_beside_others(connection)
     row = connection.execute(HOLD, {"id": event, **when(event)}).first()
     if row is None:
         raise EventUnknown(f"no event has the id {event}", place=str(event))

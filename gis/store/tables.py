@@ -6,6 +6,8 @@ import sqlalchemy as sa
 from geoalchemy2 import Geometry
 from sqlalchemy.dialects.postgresql import ARRAY, BYTEA, JSONB, TSTZRANGE, UUID
 
+from gis.store import plantables
+
 metadata = sa.MetaData()
 
 Instant = sa.DateTime(timezone=True)
@@ -382,3 +384,5 @@ delivery = sa.Table(
     ),
     sa.Index("delivery_listed", "webhook", "number"),
 )
+
+plantables.add_to(metadata)

@@ -1,0 +1,230 @@
+"""Reassign: once a generation is in effect, open events of changed areas get the grid that the boundaries now say.
+
+    publish -> a row that says what is owed -> `reassign_due`, at once or when its second comes -> receipts, cause `published`
+
+Every generation owes one reassignment, from the later of its two instants on; they are done in that order, each at that
+instant, by the boundaries known then. So it does not matter who does it, when, or how often. Closed events stay as they are.
+
+Rules: `move` the grid by the event's place; `stay` its present grid as long as there is one. An officer's word holds as long
+as the grid it names; a single heir takes it over.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from data.decide import Decision, Policy, Question
+from data.decidemany import decide_many
+from data.inforce import in_force
+from gis.assignment import Assignment
+from gis.crs import CONVERTER
+from gis.errors import GridError, ParameterInvalid, StateConflict
+from gis.locate import KERNEL
+from gis.store import owing
+from gis.store.boundaries import Moment
+from gis.store.engine import Connection, Engine
+from gis.store.errors import translating
+from gis.store.generations import clock
+from gis.store.live import Live, State
+from gis.store.owing import Latest, OpenEvents, Owed, Receipts
+
+log = logging.getLogger("gridbeat.reassign")
+
+RULES = ("move", "stay", "follow_member")
+#: Events that are decided and written together.
+CHUNK = 5_000
+POLL_S = 1.0
+
+
+@dataclass(frozen=True)
+class Reassigned:
+    """What a reassignment did: open events that were looked at, and those that have another grid now."""
+
+    generation: int
+    rule: str
+    looked_at: int
+    moved: int
+
+
+def refuse_rule(rule: str) -> None:
+    """Returns if open events can be reassigned by this rule; ParameterInvalid or StateConflict otherwise."""
+    if rule not in RULES:
+        raise ParameterInvalid(f"the rule for open events is one of {', '.join(RULES)}", place="rule")
+    if rule == "follow_member":
+        raise StateConflict("no members are kept yet whom events could follow: choose move or stay", place="rule")
+
+
+def reassign_due(connection: Connection, policy: Policy | None = None) -> list[Reassigned]:
+    """Everything owed and due is done when the caller commits, the earliest first; an empty list when nothing was.
+
+    Runs in the caller's transaction, which may be the one that publishes.
+    """
+    if not owing.due(connection):
+        return []
+    owing.settle_alone(connection)
+    live = Live()  # its own: what this transaction sees nobody else may see before it commits
+    held = [owing.take(connection, owed.generation) for owed in owing.due(connection)]
+    return [_reassign(connection, live, one, policy or Policy()) for one in held if one is not None]
+
+
+def _reassign(connection: Connection, live: Live, owed: Owed, policy: Policy) -> Reassigned:
+    state = live.state(connection, Moment(owed.due_at, owed.due_at))
+    touched = owing.touched_grids(connection, owed.published_at)
+    ground = owing.touched_ground(connection, owed.published_at)
+    found = owing.open_events(connection, owed.due_at, touched, ground, policy.tolerance_m)
+    task = _Task(connection, live, state, owed, policy)
+    rows = task.doubtful(found).tolist()
+    moved = sum(task.settle(found, rows[begin : begin + CHUNK]) for begin in range(0, len(rows), CHUNK))
+    owing.paid(connection, owed.generation, moved)
+    return Reassigned(owed.generation, owed.rule, len(found), moved)
+
+
+class _Task:
+    """One generation's reassignment in the state that it brought."""
+
+    def __init__(self, connection: Connection, live: Live, state: State, owed: Owed, policy: Policy) -> None:
+        self.connection, self.live, self.state, self.owed, self.policy = connection, live, state, owed, policy
+        self.made_at = clock(connection)
+        self.recoded = owing.recoded_grids(connection, owed.published_at)
+        self.heirs = owing.heirs(connection, owed.generation)
+        self.policies: dict[tuple[float, float, int], Policy] = {}
+
+    def doubtful(self, found: OpenEvents) -> npt.NDArray[np.int64]:
+        """The events that have to be decided anew; for the others the arrays say that nothing changes."""
+        units, codes = self.state.boundaries.by_code, self.state.index.codes
+        uids = np.array([*(units[code].uid for code in codes), None], dtype=object)
+        alive = _among(found.grid, frozenset(uids[:-1]))
+        if self.owed.rule == "stay":
+            return np.flatnonzero(~alive)
+        by_word = np.array([method == "override" for method in found.method], dtype=bool)
+        plain = np.isfinite(found.lon) & np.isnan(found.accuracy_m) & ~by_word
+        located = self.state.index.locate(found.lon, found.lat, tolerance_m=self.policy.tolerance_m, distance=False)
+        same = uids[located.winner] == np.array(found.grid, dtype=object)
+        alone = np.sum([one >= 0 for one in located.by_layer.values()], axis=0) < 2
+        return np.flatnonzero(_among(found.grid, self.recoded) | ~(plain & same & alone | by_word & alive))
+
+    def settle(self, found: OpenEvents, rows: list[int]) -> int:
+        """These events have the grid of the new boundaries; how many have another one than before."""
+        latest = owing.latest_receipts(
+            self.connection, [found.id[i] for i in rows], [found.received_at[i] for i in rows]
+        )
+        answers = list(self._answers(latest))
+        new = [(one, *answer) for one, answer in zip(latest, answers, strict=True) if self._is_news(one, *answer)]
+        owing.add_receipts(self.connection, self._receipts(new))
+        return sum(uid != one.grid for one, _, _, uid in new)
+
+    def _answers(self, latest: list[Latest]) -> Iterator[tuple[Decision, Assignment, str | None]]:
+        decided: dict[int, Decision] = {}
+        by_policy: dict[tuple[float, float, int], list[int]] = {}
+        for i, one in enumerate(latest):
+            kept = one.grounds["policy"]
+            by_policy.setdefault((kept["tolerance_m"], kept["candidates_within_m"], kept["number"]), []).append(i)
+        for key, rows in by_policy.items():
+            questions = [replace(Question.of(latest[i].grounds), prior=None) for i in rows]
+            decided |= dict(zip(rows, decide_many(self.state, questions, self._policy(key)), strict=True))
+        for i, one in enumerate(latest):
+            yield self._answer(one, decided[i])
+
+    def _policy(self, key: tuple[float, float, int]) -> Policy:
+        """The policy that the earlier receipt names: only the boundaries are new."""
+        if key not in self.policies:
+            given = Policy(key[0], key[1])
+            self.policies[key] = in_force(self.connection, self.live, self.state, given, key[2])
+        return self.policies[key]
+
+    def _answer(self, one: Latest, decision: Decision) -> tuple[Decision, Assignment, str | None]:
+        """What the boundaries say, or the officer's word or the rule over it; and the uid of the grid."""
+        boundaries, kept = self.state.boundaries, one.grid
+        if one.method == "override" and kept not in boundaries.units:
+            heirs = [uid for uid in self.heirs.get(kept or "", []) if uid in boundaries.units]
+            kept = heirs[0] if len(heirs) == 1 else None
+        if one.method == "override" and kept in boundaries.units:
+            unit = boundaries.units[kept]
+            word: dict[str, Any] = {
+                "method": "override",
+                "reason": one.answer["reason"],
+                "path": boundaries.path(unit.code),
+            }
+            return decision, replace(decision.assignment, grid=unit.code, **word), unit.uid
+        assignment = decision.assignment
+        uid = None if assignment.grid is None else boundaries.by_code[assignment.grid].uid
+        return decision, assignment, uid
+
+    def _is_news(self, one: Latest, _: Decision, assignment: Assignment, uid: str | None) -> bool:
+        """Whether the event has another grid, code, backup or set of owners than its newest receipt says."""
+        answer = one.answer
+        told = (answer["grid"], answer.get("backup"), answer.get("owners", []))
+        return uid != one.grid or told != (assignment.grid, assignment.backup, list(assignment.owners))
+
+    def _receipts(self, new: list[tuple[Latest, Decision, Assignment, str | None]]) -> Receipts:
+        places = [decision.lon_lat or (None, None) for _, decision, _, _ in new]
+        return Receipts(
+            at=self.owed.due_at,
+            known_at=self.owed.due_at,
+            made_at=self.made_at,
+            generation=self.state.boundaries.generation,
+            kernel=KERNEL,
+            converter=CONVERTER,
+            actor=self.owed.actor,
+            event=[one.id for one, *_ in new],
+            received_at=[one.received_at for one, *_ in new],
+            grid=[uid for *_, uid in new],
+            method=[assignment.method for _, _, assignment, _ in new],
+            reason=[assignment.reason for _, _, assignment, _ in new],
+            lon=[lon for lon, _ in places],
+            lat=[lat for _, lat in places],
+            answer=[assignment.as_json() for _, _, assignment, _ in new],
+            grounds=[decision.grounds for _, decision, _, _ in new],
+        )
+
+
+def _among(uids: list[str | None], some: frozenset[str]) -> npt.NDArray[np.bool_]:
+    return np.fromiter((uid in some for uid in uids), dtype=bool, count=len(uids))
+
+
+def catch_up(engine: Engine, policy: Policy | None = None) -> list[Reassigned]:
+    """Whatever was owed and due is done and committed; quick when nothing was. Safe from many processes at once."""
+    with translating(), engine.begin() as connection:
+        return reassign_due(connection, policy)
+
+
+class BackgroundReassigner:
+    """Reassigns when a generation's second comes, in a thread of its own, from `start` to `stop`."""
+
+    def __init__(self, engine: Engine, policy: Policy | None = None) -> None:
+        self._engine, self._policy = engine, policy
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="reassign", daemon=True)
+
+    def start(self) -> None:
+        """What is owed is done from now on, what was missed first."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """The thread has ended afterwards, or was left to end by itself after a few seconds."""
+        self._stop.set()
+        if self._thread.ident is not None:
+            self._thread.join(timeout=5.0)
+
+    def _run(self) -> None:
+        while not self._stop.is_set():
+            self._stop.wait(self._step())
+
+    def _step(self) -> float:
+        """What is due is done; how many seconds to wait."""
+        try:
+            for done in catch_up(self._engine, self._policy):
+                log.info("generation %d: %d events moved", done.generation, done.moved)
+            with translating(), self._engine.begin() as connection:
+                seconds = owing.seconds_to_next(connection)
+        except GridError as error:
+            log.warning("reassign: %s", error.message)
+            seconds = None
+        return POLL_S if seconds is None else min(POLL_S, max(seconds, 0.05))
