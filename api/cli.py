@@ -6,7 +6,22 @@ import sys
 
 import typer
 
-from api.commands import alarm, bench, check, db, demo, export, load, locate, map, replay, rules, serve, webhooks  # noqa: A004 - the command is called so
+from api.commands import (
+    alarm,
+    bench,
+    blocks,
+    check,
+    db,
+    demo,
+    export,
+    load,
+    locate,
+    map,
+    replay,
+    rules,
+    serve,
+    webhooks,
+)
 from api.mapsource import from_store
 from gis.errors import GridError, ParameterInvalid
 
@@ -17,7 +32,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for module in (demo, serve, db, bench, check, load, export, locate, replay, rules, alarm, webhooks):
+for module in (demo, serve, db, bench, check, load, export, blocks, locate, replay, rules, alarm, webhooks):
     module.register(app)
 map.register(app, from_store)
 
