@@ -16,7 +16,7 @@ from api.commands import (
     export,
     load,
     locate,
-    map,
+    map,  # noqa: A004 - the command is called so
     replay,
     rules,
     serve,
