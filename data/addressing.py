@@ -5,12 +5,16 @@ Two steps, so that a receipt can be replayed: the gazetteer of that day may be g
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
-from gis.addressanswer import AddressAnswer
+from gis.addressanswer import AddressAnswer, AddressCandidate
 from gis.addressgrids import AddressPlace, address_place
 from gis.gazetteer import MATCHER, Gazetteer
+from gis.jurisdiction import Choice, Facts, choose, order_by
 from gis.locate import GridIndex
+from gis.policy import PolicyDocument
+from gis.store.live import State
 
 
 def readings_of(gazetteer: Gazetteer, address: str | None) -> dict[str, Any] | None:
@@ -20,6 +24,31 @@ def readings_of(gazetteer: Gazetteer, address: str | None) -> dict[str, Any] | N
     return {"matcher": MATCHER, "gazetteer": gazetteer.version} | gazetteer.find(address).as_json()
 
 
-def place_of(index: GridIndex, readings: dict[str, Any], *, sure_from: float = 0.8) -> AddressPlace:
-    """Whose the place is that the readings mean: method "address", or nobody's with the reason for the queue."""
-    return address_place(index, AddressAnswer.of(readings), sure_from=sure_from)
+def place_of(state: State, readings: dict[str, Any], document: PolicyDocument, facts: Facts) -> AddressPlace:
+    """Whose the place is that the readings mean: method "address", or nobody's with the reason for the queue.
+
+    As for a position, a rule of jurisdiction may put another layer first (asked where each reading lies), and the policy says what
+    becomes of a place that is not sure.
+    """
+
+    def choice_at(lon: float, lat: float) -> Choice | None:
+        return choose(state.index.layers_at(lon, lat), document.rules, facts, document.zone)
+
+    def index_of(one: AddressCandidate) -> GridIndex:
+        return state.in_order(order_by(choice_at(one.lon, one.lat), state.index.layers))
+
+    entry = document.in_doubt(facts)
+    found = address_place(
+        state.index,
+        AddressAnswer.of(readings),
+        sure_from=entry.threshold,
+        tell=entry.tell,
+        policy=entry.policy,
+        index_of=index_of if document.rules else None,
+    )
+    choice = None if found.lon_lat is None else choice_at(*found.lon_lat)
+    if choice is None:
+        return found
+    rule = choice.rule.id if choice.rule is not None else None
+    backup = choice.backup if choice.backup != found.assignment.grid else None
+    return replace(found, assignment=replace(found.assignment, rule=rule, backup=backup))

@@ -21,7 +21,7 @@ from gis.assignment import Assignment
 from gis.claims import Claims
 from gis.crs import one_to_storage, parse_datum
 from gis.doubt import reach
-from gis.jurisdiction import Facts, choose
+from gis.jurisdiction import Facts, choose, order_by
 from gis.locate import Located
 from gis.nearby import Floats
 from gis.policy import InDoubt, PolicyDocument
@@ -128,7 +128,8 @@ def decide(state: State, question: Question, policy: Policy) -> Decision:
     position = question.place.lon_lat()
     grounds = question.as_grounds() | {"policy": policy.as_grounds()}
     if position is None and question.readings is not None:
-        return Decision(place_of(state.index, question.readings).assignment, None, grounds)
+        found = place_of(state, question.readings, policy.document, question.facts)
+        return Decision(found.assignment, None, grounds)
     if position is None:
         nowhere = state.index.one(float("nan"), float("nan"))
         return Decision(replace(nowhere, reason="address-only"), None, grounds)
@@ -146,10 +147,8 @@ def _at(
     accuracy_m, document = question.place.accuracy_m, policy.document
     likely: dict[str, Any] = {}
     choice = choose(state.index.layers_at(*position), document.rules, question.facts, document.zone)
-    rule, layers = None, state.index.layers
-    if choice is not None and choice.rule is not None:
-        rule = choice.rule.id
-        layers = (choice.layer, *(layer for layer in layers if layer != choice.layer))
+    rule = choice.rule.id if choice is not None and choice.rule is not None else None
+    layers = order_by(choice, state.index.layers)
     if accuracy_m is not None and len(state.index):
         found, likely = _in_doubt(state.claims(layers), position, accuracy_m, question, policy)
     else:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 
@@ -14,10 +14,14 @@ import shapely
 
 from gis.addressanswer import AddressAnswer, AddressCandidate
 from gis.assignment import METHODS, Assignment, Candidate
+from gis.doubt import AMBIGUOUS
 from gis.locate import GridIndex
 from gis.streetnumbers import scale_at
 
 Floats = npt.NDArray[np.float64]
+
+#: The index that answers for a reading: rules of jurisdiction may put another layer first there.
+IndexOf = Callable[[AddressCandidate], GridIndex]
 
 #: Places that stand for a candidate, each for the same share of its probability.
 PLACES = 128
@@ -54,20 +58,30 @@ class AddressPlace:
 
 
 def address_place(
-    index: GridIndex, answer: AddressAnswer, *, sure_from: float = 0.8, score_from: float = 0.75
+    index: GridIndex,
+    answer: AddressAnswer,
+    *,
+    sure_from: float = 0.8,
+    score_from: float = 0.75,
+    tell: float = TOLD,
+    policy: str = "auto",
+    index_of: IndexOf | None = None,
 ) -> AddressPlace:
     """Whose the address is: the likeliest grid where the place is sure or the grid is, else nobody and why.
 
     The readings that the words do not tell apart share the probability by their scores; each spreads over the grids by its 68 %
     radius (or its line or area). One precise place, as a crossing on a border, goes to the likeliest grid, `ambiguous` below
-    `sure_from`; several places, or a vague one, only to a grid with that probability. The best must score `score_from`.
+    `sure_from`; several places, or a vague one, only to a grid with that probability. The best must score `score_from`. What becomes
+    of an ambiguous one is the policy's: `auto` the others of at least `tell` are told, `joint` they own it too, `ask` it is left to a
+    person, reason "ambiguous". `index_of` names the index for each reading, with the same grids as `index`.
     """
+    asked = index_of or (lambda _: index)
     nowhere = index.one(math.nan, math.nan)
     if not answer.candidates or not len(index):
         reason = answer.reason if len(index) else "no-boundaries"
         return AddressPlace(replace(nowhere, reason=reason), None, None, None, answer)
     best = answer.candidates[0]
-    shares = grid_shares(index, answer.rivals())
+    shares = grid_shares(asked, answer.rivals())
     listed = tuple(
         Candidate(grid, _layer_of(index, grid), round(p, 4), 0.0)
         for grid, p in sorted(shares.items(), key=lambda one: (-one[1], one[0]))
@@ -75,21 +89,32 @@ def address_place(
     )
     ambiguous = bool(listed) and (listed[0].probability or 0.0) < sure_from
     if not listed or best.score < score_from or (ambiguous and not (answer.sure and best.radius_m <= PRECISE_M)):
-        reason = _why(answer, listed)
-        return AddressPlace(
-            replace(nowhere, reason=reason, candidates=listed, ambiguous=ambiguous), None, None, None, answer
-        )
-    found, chosen = _assigned(index, answer.rivals(), listed, ambiguous)
-    return AddressPlace(found, chosen.lon, chosen.lat, chosen.radius_m, answer)
+        return _open(nowhere, answer, _why(answer, listed), listed, ambiguous)
+    if ambiguous and policy == "ask":
+        return _open(nowhere, answer, AMBIGUOUS, listed, ambiguous)
+    found, chosen = _assigned(asked, answer.rivals(), listed)
+    others = tuple(c.grid for c in listed[1:] if (c.probability or 0.0) >= tell) if ambiguous else ()
+    owners, told = ((*found.owners, *others), ()) if policy == "joint" else (found.owners, others)
+    return AddressPlace(
+        replace(found, ambiguous=ambiguous, owners=owners, told=told), chosen.lon, chosen.lat, chosen.radius_m, answer
+    )
 
 
-def grid_shares(index: GridIndex, readings: Sequence[AddressCandidate]) -> dict[str, float]:
+def _open(
+    nowhere: Assignment, answer: AddressAnswer, reason: str, listed: tuple[Candidate, ...], ambiguous: bool
+) -> AddressPlace:
+    """Nobody's: a person has to say, and sees who may be meant."""
+    found = replace(nowhere, reason=reason, candidates=listed, ambiguous=ambiguous)
+    return AddressPlace(found, None, None, None, answer)
+
+
+def grid_shares(index_of: IndexOf, readings: Sequence[AddressCandidate]) -> dict[str, float]:
     """Grid -> probability, over readings that share it by their scores; what falls outside all grids is missing from the sum."""
     shares: dict[str, float] = defaultdict(float)
     whole = sum(one.score for one in readings)
     for one in readings:
         lon, lat = places_of(one)
-        located = index.locate(lon, lat, distance=False)
+        located = index_of(one).locate(lon, lat, distance=False)
         for i in located.winner[located.winner >= 0].tolist():
             shares[located.codes[i]] += one.score / whole / len(lon)
     return dict(shares)
@@ -150,7 +175,7 @@ def _why(answer: AddressAnswer, listed: Sequence[Candidate]) -> str:
 
 
 def _assigned(
-    index: GridIndex, readings: Sequence[AddressCandidate], listed: tuple[Candidate, ...], ambiguous: bool
+    index_of: IndexOf, readings: Sequence[AddressCandidate], listed: tuple[Candidate, ...]
 ) -> tuple[Assignment, AddressCandidate]:
     """The assignment to the most probable grid, and the reading that leads there: the best one with a place in it."""
     winner = listed[0].grid
@@ -158,13 +183,13 @@ def _assigned(
         lon, lat = (
             np.concatenate(([own], spread)) for own, spread in zip((one.lon, one.lat), places_of(one), strict=True)
         )
+        index = index_of(one)
         inside = np.flatnonzero(np.array(index.locate(lon, lat, distance=False).grids(), dtype=object) == winner)
         if len(inside):
             break
     at = index.one(float(lon[inside[0]]), float(lat[inside[0]]))
-    told = tuple(c.grid for c in listed[1:] if (c.probability or 0.0) >= TOLD) if ambiguous else ()
     found = replace(
-        at, method=ADDRESS, reason=None, probability=listed[0].probability, ambiguous=ambiguous, candidates=listed,
-        distance_to_edge_m=None, owners=(winner,), told=told,
+        at, method=ADDRESS, reason=None, probability=listed[0].probability, candidates=listed, distance_to_edge_m=None,
+        owners=(winner,),
     )  # fmt: skip
     return found, one

@@ -102,6 +102,13 @@ def choose(layers: Mapping[str, str | None], rules: Sequence[Rule], facts: Facts
     return Choice(order[0], layers[order[1]] if len(order) > 1 else None, rule)
 
 
+def order_by(choice: Choice | None, layers: tuple[str, ...]) -> tuple[str, ...]:
+    """The layers in the order in which they answer: that of the priorities, with the layer that a rule names in front."""
+    if choice is None or choice.rule is None:
+        return layers
+    return (choice.layer, *(layer for layer in layers if layer != choice.layer))
+
+
 def parse_rules(value: Any, layers: Sequence[str]) -> tuple[Rule, ...]:
     """The rules a JSON list states; ParameterInvalid names the rule and the member at fault."""
     if not isinstance(value, list):

@@ -12,8 +12,10 @@ import numpy.typing as npt
 import pandas as pd
 import shapely
 
-from data.addressing import place_of, readings_of
+from data.addressing import readings_of
 from data.readers import read_grids
+from gis.addressanswer import AddressAnswer
+from gis.addressgrids import address_place
 from gis.gazetteer import Entry, Gazetteer
 from gis.locate import GridIndex
 from gis.partition import partition_of
@@ -82,7 +84,7 @@ def _asked(
     right, errors = 0, []
     for address, district, lon, lat in unseen[["address", "adname", "lon", "lat"]].itertuples(index=False):
         readings = readings_of(gazetteer, address)
-        found = place_of(districts, readings or {})
+        found = address_place(districts, AddressAnswer.of(readings or {}))
         if found.answer.sure and found.lon_lat is not None:
             right += found.assignment.grid == district
             errors.append(metres_between(found.lon_lat, (lon, lat)))
