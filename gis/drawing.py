@@ -1,0 +1,221 @@
+"""Drawing: boundaries while one operation is carried out: what it changes so far, over what was there before.
+
+The boundaries it began with are never changed; `finished` makes new ones that share every partition that nothing touched.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from typing import Any, Final
+
+import numpy as np
+import shapely
+
+from gis.cutting import Knots, as_array, with_knots
+from gis.errors import GridMissing, PartitionBroken
+from gis.noding import lines_of
+from gis.partition import LEVELS, Boundaries, Geometries, Partition, Unit
+from gis.supersede import parents_by_place
+
+#: Layers whose grids may lie in several parents.
+OVER_SEVERAL: Final = frozenset({"dedicated", "frontage"})
+
+
+class Drawing:
+    """Boundaries being redrawn. `moved` are the uids whose ground changed, `knotted` those that only got new vertices."""
+
+    def __init__(self, boundaries: Boundaries) -> None:
+        self.before = boundaries
+        self.moved: set[str] = set()
+        self.knotted: set[str] = set()
+        self._shapes: dict[str, Any] = {}
+        self._units: dict[str, Unit] = {}
+        self._retired: set[str] = set()
+
+    # -- what is there ---------------------------------------------------------------------------------------------
+
+    def unit(self, name: str, place: str) -> Unit:
+        """The grid with this code or uid; GridMissing when there is none."""
+        held = self.before.by_code.get(name) or self.before.units.get(name)
+        if held is None:
+            raise GridMissing(f"no grid has the code or uid {name} in these boundaries", place=place, grid=name)
+        return self.now(held.uid)
+
+    def now(self, uid: str) -> Unit:
+        """The grid of a uid as it is by now."""
+        return self._units.get(uid) or self.before.units[uid]
+
+    def shape(self, uid: str) -> Any:
+        """The polygon of a grid as it is by now."""
+        if uid in self._shapes:
+            return self._shapes[uid]
+        unit = self.before.units[uid]
+        held = self.before.partition(unit.layer, unit.level)
+        if held is None or unit.code not in held.position:
+            raise GridMissing(f"grid {unit.code} has no shape in these boundaries", place="grid", grid=unit.code)
+        return held.geometry[held.position[unit.code]]
+
+    def is_there(self, uid: str) -> bool:
+        """Whether a grid is there and not retired."""
+        return uid not in self._retired and (uid in self._units or uid in self.before.units)
+
+    def near(self, layer: str, level: str, shapes: Geometries) -> list[str]:
+        """The uids of one layer and level whose boxes meet the boxes of `shapes`, in the order of their codes."""
+        held = self.before.partition(layer, level)
+        found: set[str] = set()
+        if held is not None:
+            rows = np.unique(held.tree.query(shapes)[1]).tolist()
+            found = {self.before.by_code[held.codes[row]].uid for row in rows}
+        changed = [uid for uid in self._shapes if (self.now(uid).layer, self.now(uid).level) == (layer, level)]
+        if changed:
+            tree = shapely.STRtree(as_array([self._shapes[uid] for uid in changed]))
+            found |= {changed[i] for i in np.unique(tree.query(shapes)[1]).tolist()}
+        return sorted(filter(self.is_there, found), key=lambda uid: self.now(uid).code.encode())
+
+    def above(self, level: str) -> str | None:
+        """The next wider level of the general layer that has grids; None when there is none."""
+        held = self.before.above(level)
+        return held.level if held is not None else None
+
+    def children(self, uids: Iterable[str]) -> list[Unit]:
+        """The grids that name one of these as their parent, first or further, by code."""
+        wanted = set(uids)
+        units = (self._units.get(uid, unit) for uid, unit in (self.before.units | self._units).items())
+        found = [u for u in units if (u.parent in wanted or not wanted.isdisjoint(u.further_parents))]
+        return sorted((u for u in found if self.is_there(u.uid)), key=lambda u: u.code.encode())
+
+    @property
+    def codes(self) -> set[str]:
+        """All codes in use, and those of grids that this operation retires."""
+        return {*self.before.by_code, *(unit.code for unit in self._units.values())}
+
+    # -- what changes ----------------------------------------------------------------------------------------------
+
+    def draw(self, uid: str, shape: Any) -> None:
+        """The grid has this ground from now on."""
+        self._shapes[uid] = shape
+        self.moved.add(uid)
+
+    def write(self, unit: Unit) -> None:
+        """The grid has this code, name and parent from now on; a uid that is not there yet becomes a grid."""
+        self._units[unit.uid] = unit
+
+    def retire(self, uid: str) -> None:
+        """The grid is gone."""
+        self._retired.add(uid)
+        self._shapes.pop(uid, None)
+        self._units.pop(uid, None)
+
+    def knot(self, layer: str, knots: Knots) -> None:
+        """New vertices stand in every ring of the layer, at all levels, that has their edges."""
+        if not knots:
+            return
+        where = lines_of(knots)
+        for level in {p.level for p in self.before.partitions if p.layer == layer}:
+            for uid in self.near(layer, level, where):
+                held = self.shape(uid)
+                dense = with_knots(held, knots)
+                if dense is not held:
+                    self._shapes[uid] = dense
+                    self.knotted.add(uid)
+
+    def place_parents(self) -> None:
+        """Overlays that moved, and grids below or over ground that moved, have their parents by place again.
+
+        A general grid keeps its parent as long as there is one. Overlays may have several, the one with most of them first.
+        """
+        own = [
+            self.now(uid) for uid in sorted(self.moved) if self.is_there(uid) and self.now(uid).layer in OVER_SEVERAL
+        ]
+        for child in [*own, *self.children(self.moved | self._retired)]:
+            above = self.above(child.level)
+            if above is None or (child.layer == "general" and child.parent not in self._retired):
+                continue
+            shape = as_array([self.shape(child.uid)])
+            near = self.near("general", above, shape)
+            # Here the codes of the partition are uids, for a code may change hands within an operation.
+            parents = parents_by_place(
+                shape, Partition("general", above, tuple(near), as_array([*map(self.shape, near)]))
+            )
+            further = tuple(parents[0][1:]) if child.layer in OVER_SEVERAL else ()
+            first = parents[0][0] if parents[0] else None
+            self.write(replace(child, parent=first, further_parents=further))
+
+    # -- the end ---------------------------------------------------------------------------------------------------
+
+    @property
+    def touched(self) -> frozenset[str]:
+        """The uids whose shape, code, name or parent changed, the created and the retired."""
+        written = {uid for uid, unit in self._units.items() if self.before.units.get(uid) != unit}
+        return frozenset(self.moved | self.knotted | written | self._retired)
+
+    def check(self, place: str) -> None:
+        """PartitionBroken where a changed grid is invalid, overlaps its neighbour, or does not meet it vertex for vertex."""
+        for layer, level in sorted({(self.now(u).layer, self.now(u).level) for u in self._shapes if self.is_there(u)}):
+            changed = [u for u in self._shapes if (self.now(u).layer, self.now(u).level) == (layer, level)]
+            shapes = as_array([self._shapes[uid] for uid in changed])
+            if not shapely.is_valid(shapes).all():
+                code = self.now(changed[int(np.argmin(shapely.is_valid(shapes)))]).code
+                raise PartitionBroken(f"the border of {code} would touch or cross itself", place=place, grid=code)
+            near = self.near(layer, level, shapes)
+            self._check_together(near, place)
+
+    def _check_together(self, near: Sequence[str], place: str) -> None:
+        faults = shapely.coverage_invalid_edges(as_array([self.shape(uid) for uid in near]))
+        wrong = np.flatnonzero(~shapely.is_empty(faults)).tolist()
+        if not wrong:
+            return
+        old = [uid for uid in near if uid in self.before.units]
+        was = shapely.coverage_invalid_edges(as_array([self._original(uid) for uid in old]))
+        # Faults that were there before are told by the topology check; an operation adds none.
+        if shapely.length(faults).sum() <= shapely.length(was).sum() * (1 + 1e-9):
+            return
+        codes = [self.now(near[i]).code for i in wrong[:4]]
+        lon, lat = shapely.get_coordinates(faults[wrong[0]])[0].tolist()
+        raise PartitionBroken(
+            f"{', '.join(codes)} would overlap or not meet vertex for vertex at {lon:.6f}, {lat:.6f}",
+            place=place,
+            grids=codes,
+            lon=lon,
+            lat=lat,
+        )
+
+    def _original(self, uid: str) -> Any:
+        unit = self.before.units[uid]
+        held = self.before.partition(unit.layer, unit.level)
+        return held.geometry[held.position[unit.code]] if held is not None else shapely.Polygon()
+
+    def finished(self) -> Boundaries:
+        """The boundaries with all changes; partitions that nothing touched are the same objects."""
+        before = self.before
+        units = {uid: unit for uid, unit in before.units.items() if uid not in self._retired} | self._units
+        keys = {(self._any(uid).layer, self._any(uid).level) for uid in self.touched}
+        kept = {(p.layer, p.level): p for p in before.partitions}
+        made = {key: self._partition(*key, kept.get(key)) for key in keys}
+        partitions = [made.get(key, held) for key, held in kept.items()]
+        partitions += [made[key] for key in sorted(made.keys() - kept.keys(), key=_rank)]
+        return Boundaries(before.generation, tuple(p for p in partitions if len(p)), units, before.priorities)
+
+    def _any(self, uid: str) -> Unit:
+        return self._units.get(uid) or self.before.units[uid]
+
+    def _partition(self, layer: str, level: str, held: Partition | None) -> Partition:
+        """The partition after the operation; only what changed is put in another place."""
+        rows: dict[str, tuple[str, str, Any]] = {}
+        if held is not None:
+            names = held.names or ("",) * len(held)
+            for code, name, shape in zip(held.codes, names, held.geometry, strict=True):
+                rows[self.before.by_code[code].uid] = (code, name, shape)
+        for uid in self._retired:
+            rows.pop(uid, None)
+        for uid in {*self._units, *self._shapes}:
+            unit = self.now(uid)
+            if (unit.layer, unit.level) == (layer, level):
+                rows[uid] = (unit.code, unit.name, self.shape(uid))
+        codes, all_names, shapes = zip(*rows.values(), strict=True) if rows else ((), (), ())
+        return Partition(layer, level, codes, as_array(shapes), all_names)
+
+
+def _rank(key: tuple[str, str]) -> tuple[str, int]:
+    return key[0], LEVELS.index(key[1])
