@@ -34,7 +34,15 @@ ERRORS: Final = (
     "crosses_parent",
     "unmatched_edge",
 )
-WARNINGS: Final = ("sliver", "size", "multipart", "duplicate_name", "reused_code")
+WARNINGS: Final = (
+    "sliver",
+    "size",
+    "multipart",
+    "duplicate_name",
+    "reused_code",
+    "compactness",
+    "crosses_community",
+)
 KINDS: Final = ERRORS + WARNINGS
 #: Faults of the file itself: no area, yet nothing can be trusted before they are mended.
 _FIRST: Final = ("invalid", "duplicate_code")

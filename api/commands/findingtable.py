@@ -30,6 +30,8 @@ MEANING = {
     "multipart": "a grid in separate pieces",
     "duplicate_name": "a name that stands twice",
     "reused_code": "a code that was voided before",
+    "compactness": "a long or jagged grid",
+    "crosses_community": "a grid in several communities",
 }
 
 
