@@ -111,7 +111,7 @@ def _reached(end: Vertex, ground: Any, net: Net) -> list[Vertex]:
     if not shapely.intersects_xy(ground, *end):
         return []
     drawn = shapely.multilinestrings(lines_of(net.edges))
-    if shapely.distance(drawn, shapely.Point(end)) > SHORT:
+    if not 0 < shapely.distance(drawn, shapely.Point(end)) <= SHORT:
         return []
     way = shapely.shortest_line(shapely.Point(end), drawn)
     return [tuple(shapely.get_coordinates(way)[1].tolist())]

@@ -32,9 +32,8 @@ def edge(one: Vertex, other: Vertex) -> Edge:
 
 
 def edges_of(shape: Any) -> list[Edge]:
-    """All edges of a polygon's rings, or of a line."""
-    parts = shapely.get_rings(shape) if shapely.get_dimensions(shape) == 2 else shapely.get_parts(shape)
-    places, ring = shapely.get_coordinates(parts, return_index=True)
+    """All edges of a polygon's or multipolygon's rings."""
+    places, ring = shapely.get_coordinates(shapely.get_rings(shapely.get_parts(shape)), return_index=True)
     vertices = list(map(tuple, places.tolist()))
     return [edge(vertices[i], vertices[i + 1]) for i in np.flatnonzero(ring[1:] == ring[:-1]).tolist()]
 
