@@ -15,9 +15,10 @@ from starlette.responses import Response
 
 from api.answers import Json
 from data import decide
-from data.batch import plan_table, rejection, submissions_of
+from data.batch import RowPlan, plan_table, rejection, submissions_of
 from data.decide import Place, Policy, locate_by_rules
 from data.intake import Outcome, accept
+from data.lanes import unswept
 from data.locating import ADDED, kept_name
 from data.placeanswers import PlaceAnswers, answers_of
 from data.rowchunk import Rejection, Table
@@ -208,21 +209,30 @@ def accept_table(
     `crs` is the datum of rows that declare none. BodyUnreadable when there is no row at all.
     """
     plan = plan_table(table, crs, place="body", constants={})
-    results: list[dict[str, Any]] = []
-    for chunk in table.chunks:
-        rows, refused = submissions_of(chunk, plan, datetime.now(UTC))
-        outcomes = accept(connection, live, [submission for _, submission in rows], actor=actor, policy=policy)
-        for (number, submission), outcome in zip(rows, outcomes, strict=True):
-            if outcome.error is not None:
-                refused.append(rejection(number, outcome.error, submission.report.raw))
-            else:
-                results.append(_row_result(number, outcome))
-        results.extend(map(_row_refusal, refused))
+    with unswept():
+        results = [
+            one for chunk in table.chunks for one in _chunk_results(connection, live, chunk, plan, actor, policy)
+        ]
     if not results:
         raise BodyUnreadable("the batch holds no reports", place="body")
     results.sort(key=lambda result: result["row"])
     counts = {kind: sum(result["result"] == kind for result in results) for kind in ("stored", "repeated", "rejected")}
     return {"rows": len(results), **counts, "results": results}
+
+
+def _chunk_results(
+    connection: Connection, live: Live, chunk: RowChunk, plan: RowPlan, actor: str, policy: Policy
+) -> list[dict[str, Any]]:
+    """What became of a chunk's rows, refused ones last."""
+    rows, refused = submissions_of(chunk, plan, datetime.now(UTC))
+    outcomes = accept(connection, live, [submission for _, submission in rows], actor=actor, policy=policy)
+    results: list[dict[str, Any]] = []
+    for (number, submission), outcome in zip(rows, outcomes, strict=True):
+        if outcome.error is not None:
+            refused.append(rejection(number, outcome.error, submission.report.raw))
+        else:
+            results.append(_row_result(number, outcome))
+    return [*results, *map(_row_refusal, refused)]
 
 
 def _row_result(number: int, outcome: Outcome) -> dict[str, Any]:

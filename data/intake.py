@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
@@ -59,12 +60,13 @@ def accept(
     actor: str,
     policy: Policy | None = None,
     rehearse: bool = False,
+    turn: AbstractContextManager[None] | None = None,
 ) -> list[Outcome]:
     """Every submission is stored once, with its receipt, when the caller's transaction commits; one Outcome each, in order.
 
     The boundary in force at `received_at` decides: no generation can be published between that instant and the commit.
     A key that is known answers with its event (same body) or KeyReused (another body). With `rehearse` nothing is stored
-    or locked, and the outcomes are those that storing would have had.
+    or locked, and the outcomes are those that storing would have had. Keys are claimed within `turn`, if there is one.
     """
     if (
         not connection.in_transaction()
@@ -86,7 +88,8 @@ def accept(
     if rehearse:
         claims = keys.rehearse_keys(connection, fresh)
     else:
-        claims = keys.claim_keys(connection, fresh)
+        with turn or nullcontext():
+            claims = keys.claim_keys(connection, fresh)
         new = [event for i, event in enumerate(fresh) if i not in claims]
         if new:
             events.ensure_month(connection, admission)

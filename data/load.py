@@ -5,15 +5,16 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from data.batch import RowPlan, rejection, row_of, submissions_of
 from data.decide import Policy
 from data.intake import Outcome, Submission, accept
+from data.lanes import LANES, Turn, in_lanes, unswept
 from data.readers import GridFile
 from data.rowchunk import Rejection, RowChunk
 from gis.findings import Finding
@@ -78,35 +79,69 @@ def load_events(
     rows. Without `commit` nothing is stored and the figures are those of the real run.
     """
     loaded = EventsLoaded()
-    with engine.connect() as connection:
-        if not commit:
-            with connection.begin():
-                open_rehearsal(connection)
-        for chunk in chunks:
-            rows, refused = submissions_of(chunk, plan, datetime.now(UTC))
-            loaded.rows += len(chunk.numbers) + len(chunk.rejected)
-            for part in _parts(rows, CHUNK):
-                submissions = [submission for _, submission in part]
-                on_taken(submissions)
-                with connection.begin():
-                    outcomes = accept(connection, live, submissions, actor=actor, policy=policy, rehearse=not commit)
-                loaded.add(outcomes)
-                refused += [
-                    rejection(number, outcome.error, row_of(chunk, number))
-                    for (number, _), outcome in zip(part, outcomes, strict=True)
-                    if outcome.error is not None
-                ]
+    with (
+        _storing(engine, live, actor=actor, policy=policy, commit=commit) as store,
+        unswept() as between,
+        closing(in_lanes(_parts(chunks, plan, on_taken), store, lanes=LANES if commit else 1)) as stored,
+    ):
+        for part, outcomes in stored:
+            loaded.rows += part.rows
+            loaded.add(outcomes)
+            refused = part.refused + [
+                rejection(number, outcome.error, row_of(part.chunk, number))
+                for (number, _), outcome in zip(part.taken, outcomes, strict=True)
+                if outcome.error is not None
+            ]
             loaded.rejected += len(refused)
             for one in sorted(refused, key=lambda one: one.row):
                 on_rejected(one)
             on_progress(loaded.rows)
+            between()
     return loaded
 
 
-def _parts(rows: Sequence[tuple[int, Submission]], size: int) -> Iterator[list[tuple[int, Submission]]]:
-    held = iter(rows)
-    while part := list(islice(held, size)):
-        yield part
+@dataclass(frozen=True)
+class _Part:
+    """Rows that are committed together; the refused ones, and the count of all rows, stand with a chunk's first part."""
+
+    chunk: RowChunk
+    taken: Sequence[tuple[int, Submission]]
+    refused: list[Rejection]
+    rows: int
+
+
+def _parts(chunks: Iterable[RowChunk], plan: RowPlan, on_taken: Callable[[list[Submission]], None]) -> Iterator[_Part]:
+    for chunk in chunks:
+        rows, refused = submissions_of(chunk, plan, datetime.now(UTC))
+        on_taken([submission for _, submission in rows])
+        yield _Part(chunk, rows[:CHUNK], refused, len(chunk.numbers) + len(chunk.rejected))
+        yield from (_Part(chunk, rows[i : i + CHUNK], [], 0) for i in range(CHUNK, len(rows), CHUNK))
+
+
+@contextmanager
+def _storing(
+    engine: Engine, live: Live, *, actor: str, policy: Policy | None, commit: bool
+) -> Iterator[Callable[[_Part, Turn], list[Outcome]]]:
+    """How a part is stored, in a transaction of its own; without `commit` it is rehearsed, all parts on one connection."""
+
+    def store(part: _Part, turn: Turn) -> list[Outcome]:
+        submissions = [submission for _, submission in part.taken]
+        with engine.begin() as connection:
+            return accept(connection, live, submissions, actor=actor, policy=policy, turn=turn)
+
+    if commit:
+        yield store
+        return
+    with engine.connect() as connection:
+        with connection.begin():
+            open_rehearsal(connection)
+
+        def rehearse(part: _Part, _: Turn) -> list[Outcome]:
+            submissions = [submission for _, submission in part.taken]
+            with connection.begin():
+                return accept(connection, live, submissions, actor=actor, policy=policy, rehearse=True)
+
+        yield rehearse
 
 
 @dataclass(frozen=True)

@@ -121,6 +121,14 @@ def place_of(raw: Mapping[str, Any]) -> tuple[float, float, Datum, float | None]
     return x, y, datum, accuracy(raw.get("accuracy_m"))
 
 
+def address_of(raw: Mapping[str, Any]) -> str:
+    """The address in words; FieldMissing without one, else raises as `clean` does."""
+    address = _text(raw, "address", LENGTHS["address"])
+    if address is None:
+        raise FieldMissing("the address says nothing", place="address")
+    return address
+
+
 def _pair(raw: Mapping[str, Any]) -> tuple[float | None, float | None]:
     x, y = _number(raw, "lon"), _number(raw, "lat")
     if (x is None) != (y is None):

@@ -37,8 +37,15 @@ def words(values: Iterable[Any]) -> Cells:
 
 
 def instants(values: Iterable[datetime | None]) -> Cells:
-    """Instants with their offset."""
-    return [NULL if value is None else value.isoformat() for value in values]
+    """Instants with their offset; rows that share one are common, so it is spelled once."""
+    spelled: dict[datetime | None, str] = {None: NULL}
+    cells = []
+    for value in values:
+        text = spelled.get(value)
+        if text is None:
+            text = spelled[value] = value.isoformat() if value else NULL
+        cells.append(text)
+    return cells
 
 
 def numbers(values: Iterable[float | None]) -> Cells:
