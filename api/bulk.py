@@ -21,7 +21,7 @@ from data.intake import Outcome, accept
 from data.lanes import unswept
 from data.locating import ADDED, kept_name
 from data.placeanswers import PlaceAnswers, answers_of
-from data.rowchunk import Rejection, Table
+from data.rowchunk import Rejection, RowChunk, Table
 from data.tableencoding import CODECS
 from data.tables import as_numbers, find_place, open_table
 from gis.crs import Datum
