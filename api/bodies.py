@@ -72,7 +72,16 @@ CHANGE: Final = _body(
     {
         "application/json": {
             "type": "object",
-            "properties": _PLACE | {"status": {"type": "string", "enum": ["open", "closed"]}, "reason": _REASON},
+            "properties": _PLACE
+            | {
+                "address": {
+                    "type": "string",
+                    "maxLength": LENGTHS["address"],
+                    "description": "without lon, lat: looked up",
+                },
+                "status": {"type": "string", "enum": ["open", "closed"]},
+                "reason": _REASON,
+            },
             "example": {"status": "closed", "reason": "路灯已修复"},
         }
     }

@@ -9,6 +9,7 @@ from uuid import UUID
 
 from data.decide import Decision, Place, Policy, Question, decide
 from data.inforce import in_force
+from data.intake import with_readings
 from gis.assignment import Assignment
 from gis.crs import CONVERTER
 from gis.errors import FieldMissing, ParameterInvalid, StateConflict
@@ -37,22 +38,30 @@ def move(
     """The event lies where `place` says and is decided anew, by the boundaries in force when it was received, as known now.
 
     An open event that was received before the last reassignment is decided by that one's boundaries, as all open events are.
+    A place with an address alone is looked up in the gazetteer as it is now; the event then has no position any more.
     A grid that an officer named stays: the pin moves, the word holds.
     """
     held = settling.hold(connection, event)
     now = live.now(connection)
     moment = Moment(_decided_at(connection, held), now.known_at)
     state = live.state(connection, moment)
-    asked = Question.of(held.grounds)
-    moved = replace(asked, place=replace(place, address=place.address or asked.place.address), prior=None)
+    (moved,) = with_readings(connection, live, [_moved(Question.of(held.grounds), place)])
     decision = decide(state, moved, in_force(connection, live, state, policy))
     assignment, uid = decision.assignment, _uid(state, decision.assignment.grid)
     if held.method == "override":
         assignment, uid = _kept(assignment, held), held.grid
+    settling.set_place(connection, held, place.crs, place.accuracy_m, place.address)
     _receipt(connection, held, "moved", moment, now, assignment, uid, decision, actor)
     detail = {"place": asdict(place), "grid": assignment.grid}
     audit.record(connection, actor, role, "move", f"event/{event}", detail)
     return assignment
+
+
+def _moved(asked: Question, place: Place) -> Question:
+    """The question anew for another place; what was read out of the address, or known before, goes with what it was read from."""
+    if place.address is not None:
+        return replace(asked, place=place, readings=None, prior=None)
+    return replace(asked, place=replace(place, address=asked.place.address), prior=None)
 
 
 def _decided_at(connection: Connection, held: HeldEvent) -> datetime:

@@ -20,10 +20,11 @@ from api.deps import (
     known_parameters,
     parse_object,
 )
-from data.decide import Place, Question, decide
+from data.answerone import answer_one, place_asked
+from data.decide import Question
 from data.inforce import in_force
 from data.report import accuracy
-from gis.crs import one_to_storage, parse_datum
+from gis.crs import parse_datum
 from gis.errors import ParameterInvalid
 from gis.jurisdiction import Facts
 from gis.store.boundaries import Moment
@@ -38,8 +39,9 @@ def locate_one(
     boundaries: LiveBoundaries,
     moment: AtMoment,
     policy: PolicyInForce,
-    lon: Annotated[float, Query(description="longitude, or the easting of a projected crs")],
-    lat: Annotated[float, Query(description="latitude, or the northing of a projected crs")],
+    lon: Annotated[float | None, Query(description="longitude, or the easting of a projected crs")] = None,
+    lat: Annotated[float | None, Query(description="latitude, or the northing of a projected crs")] = None,
+    address: Annotated[str | None, Query(description="words instead of lon and lat")] = None,
     crs: str = "wgs84",
     accuracy_m: float | None = None,
     layer: str | None = None,
@@ -48,18 +50,13 @@ def locate_one(
 ) -> Json:
     """Whose the place is at `at` as known at `known_at`: winner, layers, path, distance to the edge, candidates.
 
-    By the rules in force now; one `layer` alone is asked without rules.
+    By the rules in force now; one `layer` alone is asked without rules. With an `address`, read by the gazetteer of now, also what it may
+    mean: `suggestions`.
     """
+    place = place_asked(lon, lat, address, crs=parse_datum(crs).name, accuracy_m=accuracy(accuracy_m))
+    question = Question(place, Facts(moment.at, category, channel))
     state = boundaries.state(connection, moment)
-    place = Place(lon, lat, parse_datum(crs).name, accuracy(accuracy_m))
-    if layer is None:
-        by = in_force(connection, boundaries, state, policy)
-        question = Question(place, Facts(moment.at, category, channel))
-        return Json(decide(state, question, by).assignment.as_json())
-    position = one_to_storage(lon, lat, parse_datum(crs))
-    within_m = policy.within_m(place.accuracy_m)
-    found = state.index_of(layer).one(*position, tolerance_m=policy.tolerance_m, candidates_within_m=within_m)
-    return Json(found.as_json())
+    return Json(answer_one(connection, boundaries, state, question, policy, layer))
 
 
 @router.post("", summary="The assignment of many places", openapi_extra=bodies.POINTS)

@@ -11,7 +11,7 @@ from api import bodies
 from api.answers import Json, event_json
 from api.deps import Connection, Dispatcher, JsonObject, LiveBoundaries, PolicyInForce, known_parameters
 from data.decide import Place
-from data.report import place_of
+from data.report import address_of, place_of
 from data.settle import move, override, reason_of, set_status
 from gis.errors import FieldMissing, GridError, ParameterInvalid
 from gis.store.engine import savepoint
@@ -21,7 +21,7 @@ router = APIRouter(prefix="/v1/events", tags=["events"], dependencies=[Depends(k
 
 #: More events than this are settled in several calls.
 MOST = 1_000
-CHANGES = frozenset({"lon", "lat", "crs", "accuracy_m", "status", "reason"})
+CHANGES = frozenset({"lon", "lat", "crs", "accuracy_m", "address", "status", "reason"})
 
 
 @router.patch("/{event}", summary="Move the pin, or close and open", openapi_extra=bodies.CHANGE)
@@ -33,20 +33,34 @@ def change(
     policy: PolicyInForce,
     who: Dispatcher,
 ) -> Json:
-    """A moved pin is decided anew, by the boundary of its reception; `status` needs a reason. Answers the event."""
+    """A moved pin, or an `address` alone, is decided anew, by the boundary of its reception; `status` needs a reason. Answers the
+    event.
+    """
     unknown = sorted(set(body) - CHANGES)
-    if unknown or not ({"lon", "lat", "status"} & set(body)):
+    if unknown or not ({"lon", "lat", "address", "status"} & set(body)):
         raise ParameterInvalid(
-            "a change names lon and lat, or status with reason", place=unknown[0] if unknown else "body"
+            "a change names lon and lat, an address, or status with reason", place=unknown[0] if unknown else "body"
         )
-    if "lon" in body or "lat" in body:
-        x, y, datum, accuracy_m = place_of(body)
-        move(connection, boundaries, event, Place(x, y, datum.name, accuracy_m), policy, actor=who.actor, role=who.role)
+    place = _place(body)
+    if place is not None:
+        move(connection, boundaries, event, place, policy, actor=who.actor, role=who.role)
     if "status" in body:
         now = boundaries.now(connection).at
         reason = reason_of(body.get("reason"))
         set_status(connection, event, str(body["status"]), reason, now, actor=who.actor, role=who.role)
     return Json(event_json(read_event(connection, event), who))
+
+
+def _place(body: dict[str, Any]) -> Place | None:
+    """Where the event lies from now on: a pin, or an address in words, which has a doubt of its own; None when it stays."""
+    address = address_of(body) if "address" in body else None
+    if "lon" in body or "lat" in body:
+        x, y, datum, accuracy_m = place_of(body)
+        return Place(x, y, datum.name, accuracy_m, address)
+    stray = sorted({"crs", "accuracy_m"} & set(body))
+    if stray:
+        raise ParameterInvalid(f"{stray[0]} goes with lon and lat", place=stray[0])
+    return None if address is None else Place(None, None, address=address)
 
 
 @router.post("/{event}/override", summary="An officer names the grid", openapi_extra=bodies.OVERRIDE)

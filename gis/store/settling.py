@@ -78,7 +78,7 @@ ADD_RECEIPT = sa.text("""
 """)
 FOLLOW_RECEIPT = sa.text("""
     UPDATE event SET grid = CAST(:grid AS uuid), method = :method, reason = :reason, generation = :generation,
-           geom = CASE WHEN CAST(:lon AS float8) IS NULL THEN geom ELSE ST_SetSRID(ST_MakePoint(:lon, :lat), 4326) END
+           geom = CASE WHEN CAST(:lon AS float8) IS NOT NULL THEN ST_SetSRID(ST_MakePoint(:lon, :lat), 4326) END
     WHERE id = :event AND received_at = :received_at
 """)
 
@@ -94,6 +94,20 @@ def add_receipt(connection: sa.Connection, event: HeldEvent, receipt: NewReceipt
     }
     connection.execute(ADD_RECEIPT, values)
     connection.execute(FOLLOW_RECEIPT, values)
+
+
+SET_PLACE = sa.text("""
+    UPDATE event SET crs = :crs, accuracy_m = :accuracy_m, address = coalesce(:address, address)
+    WHERE id = :event AND received_at = :received_at
+""")
+
+
+def set_place(
+    connection: sa.Connection, event: HeldEvent, crs: str, accuracy_m: float | None, address: str | None
+) -> None:
+    """The event has the datum and the accuracy of its new place, and its address where there is a new one; `raw` stays."""
+    values = {"crs": crs, "accuracy_m": accuracy_m, "address": address}
+    connection.execute(SET_PLACE, values | {"event": event.id, "received_at": event.received_at})
 
 
 SET_STATUS = sa.text("""

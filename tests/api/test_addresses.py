@@ -108,3 +108,76 @@ def test_a_receipt_is_decided_the_same_again_when_the_gazetteer_is_gone(
     day = timedelta(days=1)
     ran = terminal.run("replay", "--from", (now - day).isoformat(), "--to", (now + day).isoformat())
     assert ran.code == 0, ran.out + ran.err
+
+
+def receipts(asking: Asking, event: dict[str, Any]) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = asking.http.get(f"/v1/events/{event['id']}/assignments").json()["assignments"]
+    return found
+
+
+def replayed(terminal: Terminal) -> int:
+    now, day = datetime.now(UTC), timedelta(days=1)
+    return terminal.run("replay", "--from", (now - day).isoformat(), "--to", (now + day).isoformat()).code
+
+
+def test_an_address_that_is_corrected_is_looked_up_and_receipted(
+    terminal: Terminal, alone: Asking, table: Path
+) -> None:
+    terminal.run("load", "gazetteer", table, "--commit")
+    event = report(alone, "桥村")
+    change = {"address": "长岸村44组"}
+    settled = alone.http.patch(f"/v1/events/{event['id']}", json=change).json()
+    assert (settled["grid"], settled["method"], settled["address"]) == ("B3", "address", "长岸村44组")
+    assert settled["suggestions"] is None
+    first, second = receipts(alone, event)
+    assert (first["cause"], second["cause"]) == ("received", "moved")
+    assert (first["grounds"]["place"]["address"], second["grounds"]["place"]["address"]) == ("桥村", "长岸村44组")
+    assert "长岸村44组" in second["explanation"]["zh"]
+    assert replayed(terminal) == 0
+
+
+def test_an_address_takes_the_place_of_a_pin(terminal: Terminal, alone: Asking, table: Path) -> None:
+    terminal.run("load", "gazetteer", table, "--commit")
+    event = alone.report(accuracy_m=20).json()
+    assert event["grid"] == "A1"
+    moved = alone.http.patch(f"/v1/events/{event['id']}", json={"address": "长岸村44组"}).json()
+    assert (moved["grid"], moved["lon"], moved["accuracy_m"], moved["address"]) == ("B3", None, None, "长岸村44组")
+    unknown = alone.http.patch(f"/v1/events/{event['id']}", json={"address": "没有的地方"}).json()
+    assert (unknown["grid"], unknown["reason"]) == (None, "address-unknown")
+    assert [one["id"] for one in alone.http.get("/v1/events/unassigned").json()["features"]] == [event["id"]]
+    again = alone.http.patch(f"/v1/events/{event['id']}", json={"lon": LON + 0.005, "lat": LAT + 0.005}).json()
+    assert (again["grid"], again["lon"], again["address"]) == ("A1", LON + 0.005, "没有的地方")
+    assert replayed(terminal) == 0
+
+
+def test_an_officers_word_holds_when_the_address_is_corrected(terminal: Terminal, alone: Asking, table: Path) -> None:
+    terminal.run("load", "gazetteer", table, "--commit")
+    event = report(alone, "桥村")
+    alone.http.post(f"/v1/events/{event['id']}/override", json={"grid": "A2", "reason": "asked by phone"})
+    moved = alone.http.patch(f"/v1/events/{event['id']}", json={"address": "长岸村44组"}).json()
+    assert (moved["grid"], moved["method"], moved["assignment"]["candidates"][0]["grid"]) == ("A2", "override", "B3")
+
+
+def test_an_address_is_located_and_nothing_is_stored(terminal: Terminal, alone: Asking, table: Path) -> None:
+    terminal.run("load", "gazetteer", table, "--commit")
+    answer = alone.http.get("/v1/locate", params={"address": "甲镇人民路15号"}).json()
+    assert (answer["grid"], answer["method"], answer["path"][-1]["code"]) == ("A1", "address", "A1")
+    assert answer["candidates"][0]["probability"] > 0.8
+    assert (answer["suggestions"][0]["how"], len(answer["suggestions"])) == ("between", 1)
+    two = alone.http.get("/v1/locate", params={"address": "桥村"}).json()
+    assert (two["grid"], two["reason"]) == (None, "address-ambiguous")
+    assert {one["grid"] for one in two["candidates"]} >= {"A2", "B3"}
+    assert [one["admin"] for one in two["suggestions"]] == [["甲镇"], ["乙镇"]]
+    assert alone.query("SELECT count(*) FROM event")[0][0] == 0
+
+
+def test_an_address_is_located_in_one_layer_and_at_another_time(terminal: Terminal, alone: Asking, table: Path) -> None:
+    before = alone.http.get("/v1/locate", params={"address": "长岸村44组"}).json()
+    assert (before["reason"], before["suggestions"]) == ("address-only", [])
+    terminal.run("load", "gazetteer", table, "--commit")
+    then = {"address": "长岸村44组", "at": "2025-05-01T00:00:00Z"}
+    assert alone.http.get("/v1/locate", params=then).json()["grid"] == "B1"
+    general = alone.http.get("/v1/locate", params={"address": "长岸村44组", "layer": "general"}).json()
+    assert (general["grid"], set(general["layers"])) == ("B3", {"general"})
+    market = alone.http.get("/v1/locate", params={"address": "长岸村44组", "layer": "dedicated"}).json()
+    assert (market["grid"], market["reason"]) == (None, "address-outside")

@@ -22,6 +22,7 @@ def test_a_moved_pin_gets_its_new_grid(asking: Asking) -> None:
     event = posted(asking)
     moved = asking.http.patch(f"/v1/events/{event}", json={"lon": LON + 0.015, "lat": LAT + 0.005, "accuracy_m": 8})
     assert moved.status_code == 200, moved.text
+    assert (moved.json()["accuracy_m"], moved.json()["crs"]) == (8, "wgs84")
     assert (moved.json()["grid"], moved.json()["lon"]) == ("B3", LON + 0.015)
     read = asking.http.get(f"/v1/events/{event}").json()
     assert read["grid"] == "B3"
@@ -64,7 +65,9 @@ def test_a_word_that_cannot_hold_is_refused(asking: Asking, body: dict[str, Any]
     ("body", "status"),
     [({}, 400), ({"text": "else"}, 400), ({"lon": 121.2}, 422), ({"lon": 32.05, "lat": 121.2}, 422),
      ({"status": "lost", "reason": REASON}, 400), ({"status": "closed"}, 422),
-     ({"lon": 121.2, "lat": 32.05, "accuracy_m": -1}, 400)],
+     ({"lon": 121.2, "lat": 32.05, "accuracy_m": -1}, 400), ({"address": ""}, 422), ({"address": None}, 422),
+     ({"address": ["x"]}, 400), ({"address": "路" * 2_001}, 413), ({"address": "x", "accuracy_m": 5}, 400),
+     ({"address": "x", "crs": "gcj02"}, 400), ({"address": "x", "lon": 121.2}, 422)],
 )  # fmt: skip
 def test_a_change_that_is_none_is_refused(asking: Asking, body: dict[str, Any], status: int) -> None:
     event = posted(asking)
