@@ -39,7 +39,12 @@ class MapWish:
 
 
 def grids_view(connection: Connection, state: State, moment: Moment, wish: MapWish) -> GridsView:
-    """Everything the grids map shows at `moment`. Counts are of all events the filter lets through, up to EVENTS_CAP."""
+    """Everything the grids map shows at `moment`. Counts are of all events the filter lets through, up to EVENTS_CAP.
+
+    ParameterInvalid for a layer without grids.
+    """
+    if wish.layer is not None:
+        state.demand(wish.layer)
     assignable = [p for p in state.boundaries.assignable() if wish.layer in {None, p.layer}]
     households = _households(connection, state)
     narrow = {(p.layer, p.level) for p in state.boundaries.assignable()}

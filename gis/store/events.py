@@ -12,7 +12,8 @@ from uuid import UUID
 
 import sqlalchemy as sa
 
-from gis.errors import EventUnknown
+from gis.errors import EventUnknown, GridUnknown, ParameterInvalid
+from gis.partition import LAYERS
 from gis.store import copyrows
 from gis.store.audit import as_json
 from gis.store.generations import GENERATION_LOCK
@@ -249,6 +250,7 @@ class EventFilter:
     before: tuple[datetime, UUID] | None = None
 
 
+LAYER_NAMES = tuple(name for name, _, _ in LAYERS)
 #: Each condition stands alone, so that the planner sees only those that were asked for.
 CONDITIONS = {
     "bbox": "e.geom && ST_MakeEnvelope(:west, :south, :east, :north, 4326)",
@@ -267,6 +269,8 @@ CONDITIONS = {
 
 def _conditions(wanted: EventFilter) -> tuple[str, dict[str, Any]]:
     asked = {name: value for name, value in vars(wanted).items() if name in CONDITIONS and value not in (None, False)}
+    if wanted.layer is not None and wanted.layer not in LAYER_NAMES:
+        raise ParameterInvalid(f"there is no layer {wanted.layer}: use {', '.join(LAYER_NAMES)}", place="layer")
     values = {"limit": wanted.limit} | {name: value for name, value in asked.items() if name not in {"bbox", "before"}}
     if wanted.bbox:
         values |= dict(zip(("west", "south", "east", "north"), wanted.bbox, strict=True))
@@ -277,7 +281,7 @@ def _conditions(wanted: EventFilter) -> tuple[str, dict[str, Any]]:
 
 
 def list_events(connection: sa.Connection, wanted: EventFilter) -> list[dict[str, Any]]:
-    """One page of events, newest received first. `grid` is a code, of any time, or a uid."""
+    """One page of events, newest received first. `grid` is a code, of any time, or a uid; GridUnknown for one that never was."""
     where, values = _conditions(wanted)
     if wanted.grid is not None:
         values["grid_uids"] = _uids_of(connection, wanted.grid)
@@ -289,7 +293,10 @@ def _uids_of(connection: sa.Connection, name: str) -> list[str]:
     rows = connection.execute(
         sa.text("SELECT DISTINCT grid::text FROM grid_code WHERE code = :name OR grid::text = :name"), {"name": name}
     )
-    return list(rows.scalars())
+    uids = list(rows.scalars())
+    if not uids:
+        raise GridUnknown(f"no grid ever had the code or uid {name}", place=name)
+    return uids
 
 
 MAPPED = """

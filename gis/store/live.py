@@ -41,9 +41,13 @@ class State:
         """The index over all layers, or over one alone; ParameterInvalid for a layer without grids."""
         if layer is None:
             return self.index
+        self.demand(layer)
+        return self.in_order((layer,))
+
+    def demand(self, layer: str) -> None:
+        """There are grids of this layer; ParameterInvalid when there are none."""
         if layer not in self.index.layers:
             raise ParameterInvalid(f"no grids of layer {layer} are in force at this moment", place="layer")
-        return self.in_order((layer,))
 
     def in_order(self, layers: tuple[str, ...]) -> GridIndex:
         """The index over these layers, the winning one first; made once."""

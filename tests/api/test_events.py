@@ -313,7 +313,10 @@ def test_lists_are_narrowed(asking: Asking, year: list[str]) -> None:
     assert ids(asking, status="open") == year[1::2][::-1]
     assert ids(asking, category="a", status="open") == [year[11], year[5]]
     assert ids(asking, grid="A2") == year[6:][::-1]
-    assert ids(asking, grid="nobody") == []
+    assert ids(asking, grid="B1") == []  # void by now, but a grid once
+    refused(asking.http.get("/v1/events", params={"grid": "nobody"}), 404, "grid-unknown")
+    refused(asking.http.get("/v1/events", params={"layer": "foo"}), 400, "parameter-invalid")
+    assert ids(asking, layer="frontage") == []
     assert ids(asking, layer="dedicated") == []
     assert ids(asking, layer="general") == year[::-1]
     assert ids(asking, bbox=f"{LON},{LAT + 0.01},{LON + 0.01},{LAT + 0.02}") == year[6:][::-1]

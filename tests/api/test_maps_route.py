@@ -95,3 +95,5 @@ def test_one_layer_can_be_shown_alone(asking: Asking) -> None:
     assert page.status_code == 200
     assert "市场" in page.text
     refused(asking.http.get("/maps/grids", params={"layer": "x\0"}), 400, "parameter-invalid")
+    for nobody in ("foo", "frontage", ""):
+        refused(asking.http.get("/maps/grids", params={"layer": nobody}), 400, "parameter-invalid")
