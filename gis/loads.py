@@ -24,7 +24,10 @@ Columns = Mapping[str, npt.NDArray[Any]]
 Boxes = Floats
 
 #: More boxes than this are asked for as the one box around them all.
-_FEW: Final = 32
+_FEW: Final = 500
+#: Points are asked box by box when the boxes are so few; more boxes are first marked on a lattice of _SIDE by _SIDE.
+_ONE_BY_ONE: Final = 8
+_SIDE: Final = 256
 #: How far beyond a border edge's end a street's edge is still cut by it, in lengths of the border edge.
 _REACH: Final = 1e-9
 
@@ -63,8 +66,8 @@ class Load(Protocol):
     def whole(self) -> frozenset[str]:
         """The columns that count in whole numbers."""
 
-    def within(self, boxes: Boxes | None, borders: Geometries) -> Sample:
-        """What lies in the boxes (None: everything), lines cut at the borders so that each piece lies on one side."""
+    def within(self, boxes: Boxes, borders: Geometries) -> Sample:
+        """What lies in the boxes, lines cut at the borders so that each piece lies on one side."""
 
 
 @dataclass(frozen=True)
@@ -99,22 +102,42 @@ class PointLoad:
         """The columns of integers and truths."""
         return frozenset(name for name, values in self.columns.items() if values.dtype.kind in "iub")
 
-    def within(self, boxes: Boxes | None, borders: Geometries) -> Sample:
+    def within(self, boxes: Boxes, borders: Geometries) -> Sample:
         """The points in the boxes; the borders do not matter to them."""
         del borders
-        here = np.isfinite(self.lon) & np.isfinite(self.lat) if boxes is None else self._covered(boxes)
-        row = np.flatnonzero(here)
+        row = self._within(few(boxes))
         return Sample(row, self.lon[row], self.lat[row], {name: values[row] for name, values in self.columns.items()})
 
-    def _covered(self, boxes: Boxes) -> npt.NDArray[np.bool_]:
-        here = np.zeros(len(self.lon), dtype=bool)
-        for west, south, east, north in few(boxes).tolist():
-            here |= (self.lon >= west) & (self.lon <= east) & (self.lat >= south) & (self.lat <= north)
-        return here
+    def _within(self, boxes: Boxes) -> Ints:
+        if len(boxes) <= _ONE_BY_ONE:
+            return np.flatnonzero(_in_any(self.lon, self.lat, boxes))
+        rough = _roughly_in_any(self.lon, self.lat, boxes)
+        return rough[_in_any(self.lon[rough], self.lat[rough], boxes)]
+
+
+def _in_any(lon: Floats, lat: Floats, boxes: Boxes) -> npt.NDArray[np.bool_]:
+    here = np.zeros(len(lon), dtype=bool)
+    for west, south, east, north in boxes.tolist():
+        here |= (lon >= west) & (lon <= east) & (lat >= south) & (lat <= north)
+    return here
+
+
+def _roughly_in_any(lon: Floats, lat: Floats, boxes: Boxes) -> Ints:
+    """Points whose lattice square is met by a box: all that lie in one, and some beside."""
+    low, high = boxes[:, :2].min(axis=0), boxes[:, 2:].max(axis=0)
+    scale = _SIDE / np.maximum(high - low, 1e-12)
+    row = np.flatnonzero(_in_any(lon, lat, np.concatenate([low, high])[None, :]))
+    marked = np.zeros((_SIDE + 2, _SIDE + 2), dtype=bool)
+    first, last = ((boxes[:, 2 * k : 2 * k + 2] - low) * scale for k in (0, 1))
+    for (west, south), (east, north) in zip(first.astype(int).tolist(), last.astype(int).tolist(), strict=True):
+        marked[west : east + 2, south : north + 2] = True
+    column, line = (np.column_stack((lon[row], lat[row])) - low).T * scale[:, None]
+    near: Ints = row[marked[column.astype(int), line.astype(int)]]
+    return near
 
 
 def few(boxes: Boxes) -> Boxes:
-    """The boxes, or the one around them where there are many."""
+    """The boxes, or the one around them where there are hundreds."""
     if len(boxes) <= _FEW:
         return boxes
     return np.concatenate([boxes[:, :2].min(axis=0), boxes[:, 2:].max(axis=0)])[None, :]
@@ -147,12 +170,11 @@ class LineLoad:
         """Nothing: lengths are no whole numbers."""
         return frozenset()
 
-    def within(self, boxes: Boxes | None, borders: Geometries) -> Sample:
+    def within(self, boxes: Boxes, borders: Geometries) -> Sample:
         """The middles of the pieces, their lengths as the column; edges that meet no box are left out."""
         start, stop, owner, metres = self._edges
-        if boxes is not None:
-            near = np.flatnonzero(_meeting(np.minimum(start, stop), np.maximum(start, stop), few(boxes)))
-            start, stop, owner, metres = start[near], stop[near], owner[near], metres[near]
+        near = np.flatnonzero(_meeting(np.minimum(start, stop), np.maximum(start, stop), few(boxes)))
+        start, stop, owner, metres = start[near], stop[near], owner[near], metres[near]
         edge, begin, end = _pieces(start, stop, borders)
         middle = start[edge] + (stop - start)[edge] * ((begin + end) / 2)[:, None]
         return Sample(owner[edge], middle[:, 0], middle[:, 1], {self.column: metres[edge] * (end - begin)})

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -19,9 +19,6 @@ from gis.flows import OUTSIDE
 from gis.loads import Boxes, Floats, Ints, few
 from gis.locate import GridIndex
 from gis.partition import Boundaries, Geometries, Partition
-
-#: From so many grids on the compiled engine is built, which takes its time; below, GEOS is ready at once. Same answers.
-_MANY: Final = 400
 
 
 def changed_uids(before: Boundaries, after: Boundaries) -> frozenset[str]:
@@ -119,7 +116,7 @@ class Reach:
         self.uids: tuple[str, ...] = tuple(sorted({*concerned, *codes[0], *codes[1]}))
         self.number = {uid: i for i, uid in enumerate(self.uids)}
         self._numbers = [np.array([*(self.number[uid] for uid in held), OUTSIDE], dtype=np.int64) for held in codes]
-        self._indexes = [GridIndex.of(p, engine="geos" if sum(map(len, p)) < _MANY else "cells") for p in near]
+        self._indexes = [GridIndex.of(p, engine="geos") for p in near]  # asked once: what it spares in building counts
         self.near = near
 
     @property

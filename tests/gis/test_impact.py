@@ -198,11 +198,13 @@ def test_the_answer_is_json_and_stable() -> None:
     assert json.dumps(again) == json.dumps(said)
 
 
-def test_far_edits_in_number_are_still_right() -> None:
-    letters = "".join(chr(0x4E00 + i) for i in range(80))
-    before, after = town(letters), town(letters[::-1])
-    found = impact(before, after, {"events": events([(i + 0.5, 0.5) for i in range(80)])})
-    assert len(found.moves) == 80
+@pytest.mark.parametrize("grids", [3, 80, 300])  # boxes one by one, on a lattice, and the one around all
+def test_many_edits_at_once_are_still_right(grids: int) -> None:
+    letters = "".join(chr(0x4E00 + i) for i in range(grids))
+    unmoved = ".\n" + "U" * (grids + 9)
+    before, after = town(letters + unmoved), town(letters[::-1] + unmoved)
+    found = impact(before, after, {"events": events([(i + 0.5, j + 0.5) for i in range(grids) for j in (0, 1)])})
+    assert len(found.moves) == grids - grids % 2
 
 
 # -- laws -------------------------------------------------------------------------------------------------------------
