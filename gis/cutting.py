@@ -103,18 +103,10 @@ def led_on(line: Sequence[Vertex], ground: Any, net: Net) -> list[Vertex]:
     """The line; an end that lies inside, less than SHORT from a border or an earlier line, is led on to it."""
     if line[0] == line[-1]:
         return list(line)
-    first, last = (_reached(end, ground, net) for end in (line[0], line[-1]))
+    first, last = (
+        net.reached(end, SHORT) if shapely.intersects_xy(ground, *end) else [] for end in (line[0], line[-1])
+    )
     return [*first, *line, *last]
-
-
-def _reached(end: Vertex, ground: Any, net: Net) -> list[Vertex]:
-    if not shapely.intersects_xy(ground, *end):
-        return []
-    drawn = shapely.multilinestrings(lines_of(net.edges))
-    if not 0 < shapely.distance(drawn, shapely.Point(end)) <= SHORT:
-        return []
-    way = shapely.shortest_line(shapely.Point(end), drawn)
-    return [tuple(shapely.get_coordinates(way)[1].tolist())]
 
 
 def _inside(ground: Any, pieces: Sequence[Edge]) -> list[Edge]:

@@ -5,11 +5,14 @@ The boundaries it began with are never changed; `finished` makes new ones that s
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from functools import cached_property
 from typing import Any, Final
 
 import numpy as np
+import numpy.typing as npt
 import shapely
 
 from gis.cutting import Knots, as_array, with_knots
@@ -17,6 +20,8 @@ from gis.errors import GridMissing, PartitionBroken
 from gis.noding import lines_of
 from gis.partition import LEVELS, Boundaries, Geometries, Partition, Unit
 from gis.supersede import parents_by_place
+
+Floats = npt.NDArray[np.float64]
 
 #: Layers whose grids may lie in several parents.
 OVER_SEVERAL: Final = frozenset({"dedicated", "frontage"})
@@ -32,6 +37,7 @@ class Drawing:
         self._shapes: dict[str, Any] = {}
         self._units: dict[str, Unit] = {}
         self._retired: set[str] = set()
+        self._dense: dict[str, Any] = {}  # shapes as they were, with the new vertices of their edges
 
     # -- what is there ---------------------------------------------------------------------------------------------
 
@@ -81,9 +87,19 @@ class Drawing:
     def children(self, uids: Iterable[str]) -> list[Unit]:
         """The grids that name one of these as their parent, first or further, by code."""
         wanted = set(uids)
-        units = (self._units.get(uid, unit) for uid, unit in (self.before.units | self._units).items())
-        found = [u for u in units if (u.parent in wanted or not wanted.isdisjoint(u.further_parents))]
-        return sorted((u for u in found if self.is_there(u.uid)), key=lambda u: u.code.encode())
+        candidates = {uid for parent in wanted for uid in self._below.get(parent, ())} | set(self._units)
+        units = [self.now(uid) for uid in candidates if self.is_there(uid)]
+        found = [u for u in units if u.parent in wanted or not wanted.isdisjoint(u.further_parents)]
+        return sorted(found, key=lambda u: u.code.encode())
+
+    @cached_property
+    def _below(self) -> dict[str, list[str]]:
+        below: dict[str, list[str]] = defaultdict(list)
+        for unit in self.before.units.values():
+            for parent in (unit.parent, *unit.further_parents):
+                if parent:
+                    below[parent].append(unit.uid)
+        return below
 
     @property
     def codes(self) -> set[str]:
@@ -112,13 +128,21 @@ class Drawing:
         if not knots:
             return
         where = lines_of(knots)
-        for level in {p.level for p in self.before.partitions if p.layer == layer}:
-            for uid in self.near(layer, level, where):
-                held = self.shape(uid)
-                dense = with_knots(held, knots)
-                if dense is not held:
+        for held in (p for p in self.before.partitions if p.layer == layer):
+            for row in np.unique(held.tree.query(where)[1]).tolist():
+                self._knot_old(self.before.by_code[held.codes[row]].uid, knots)
+            for uid in self.near(layer, held.level, where):
+                old, now = self._dense.get(uid), self._shapes.get(uid)
+                dense = old if now is None else with_knots(now, knots)
+                if dense is not None and dense is not now:
                     self._shapes[uid] = dense
                     self.knotted.add(uid)
+
+    def _knot_old(self, uid: str, knots: Knots) -> None:
+        held = self._dense.get(uid, self._original(uid))
+        dense = with_knots(held, knots)
+        if dense is not held:
+            self._dense[uid] = dense
 
     def place_parents(self) -> None:
         """Overlays that moved, and grids below or over ground that moved, have their parents by place again.
@@ -150,24 +174,32 @@ class Drawing:
         written = {uid for uid, unit in self._units.items() if self.before.units.get(uid) != unit}
         return frozenset(self.moved | self.knotted | written | self._retired)
 
-    def check(self, place: str) -> None:
-        """PartitionBroken where a changed grid is invalid, overlaps its neighbour, or does not meet it vertex for vertex."""
-        for layer, level in sorted({(self.now(u).layer, self.now(u).level) for u in self._shapes if self.is_there(u)}):
-            changed = [u for u in self._shapes if (self.now(u).layer, self.now(u).level) == (layer, level)]
-            shapes = as_array([self._shapes[uid] for uid in changed])
-            if not shapely.is_valid(shapes).all():
-                code = self.now(changed[int(np.argmin(shapely.is_valid(shapes)))]).code
+    def check(self, place: str, *, free: bool) -> None:
+        """PartitionBroken where a changed grid is invalid or the grids of a level no longer share out the same ground.
+
+        `free`: ground may be won or lost, as long as nobody overlaps a neighbour and all meet vertex for vertex.
+        """
+        there = {uid for uid in self._shapes if self.is_there(uid)}
+        valid = shapely.is_valid(as_array([self._shapes[uid] for uid in sorted(there)]))
+        for uid, good in zip(sorted(there), valid.tolist(), strict=True):
+            if not good:
+                code = self.now(uid).code
                 raise PartitionBroken(f"the border of {code} would touch or cross itself", place=place, grid=code)
-            near = self.near(layer, level, shapes)
-            self._check_together(near, place)
+        changed = there | self._retired
+        for layer, level in sorted({(self.now(uid).layer, self.now(uid).level) for uid in changed}):
+            here = [u for u in sorted(changed) if (self.now(u).layer, self.now(u).level) == (layer, level)]
+            if free or not self._same_ground(here):
+                near = self.near(layer, level, as_array([self._shapes[uid] for uid in here if uid in there]))
+                self._check_together(near, place)
+                if not free:
+                    raise PartitionBroken("ground would be lost or won: draw clear of what is there", place=place)
 
     def _check_together(self, near: Sequence[str], place: str) -> None:
         faults = shapely.coverage_invalid_edges(as_array([self.shape(uid) for uid in near]))
         wrong = np.flatnonzero(~shapely.is_empty(faults)).tolist()
         if not wrong:
             return
-        old = [uid for uid in near if uid in self.before.units]
-        was = shapely.coverage_invalid_edges(as_array([self._original(uid) for uid in old]))
+        was = shapely.coverage_invalid_edges(as_array([self._original(u) for u in near if u in self.before.units]))
         # Faults that were there before are told by the topology check; an operation adds none.
         if shapely.length(faults).sum() <= shapely.length(was).sum() * (1 + 1e-9):
             return
@@ -180,6 +212,21 @@ class Drawing:
             lon=lon,
             lat=lat,
         )
+
+    def _same_ground(self, changed: Sequence[str]) -> bool:
+        """Whether the directed edges of the changed grids, now less before, cancel out.
+
+        If so, and every ring is valid, the grids cover each place as often as before: a sum of areas is told by its boundary.
+        Exact, and no tolerance in it.
+        """
+        old = [self._dense.get(uid, self._original(uid)) for uid in changed if uid in self.before.units]
+        new = [self._shapes[uid] for uid in changed if uid in self._shapes and self.is_there(uid)]
+        edges, sign = zip(_directed(new, 1), _directed(old, -1), strict=True)
+        rows, signs = np.concatenate(edges), np.concatenate(sign)
+        order = np.lexsort(rows.T)
+        rows, signs = rows[order], signs[order]
+        first = np.flatnonzero(np.r_[True, (rows[1:] != rows[:-1]).any(axis=1)])
+        return not np.add.reduceat(signs, first).any()
 
     def _original(self, uid: str) -> Any:
         unit = self.before.units[uid]
@@ -202,19 +249,30 @@ class Drawing:
 
     def _partition(self, layer: str, level: str, held: Partition | None) -> Partition:
         """The partition after the operation; only what changed is put in another place."""
-        rows: dict[str, tuple[str, str, Any]] = {}
+        here = {
+            uid for uid in {*self._units, *self._shapes} if (self.now(uid).layer, self.now(uid).level) == (layer, level)
+        }
+        old: dict[int, str] = {}
         if held is not None:
-            names = held.names or ("",) * len(held)
-            for code, name, shape in zip(held.codes, names, held.geometry, strict=True):
-                rows[self.before.by_code[code].uid] = (code, name, shape)
-        for uid in self._retired:
-            rows.pop(uid, None)
-        for uid in {*self._units, *self._shapes}:
-            unit = self.now(uid)
-            if (unit.layer, unit.level) == (layer, level):
-                rows[uid] = (unit.code, unit.name, self.shape(uid))
-        codes, all_names, shapes = zip(*rows.values(), strict=True) if rows else ((), (), ())
-        return Partition(layer, level, codes, as_array(shapes), all_names)
+            units = (self.before.units[uid] for uid in here | self._retired if uid in self.before.units)
+            old = {held.position[u.code]: u.uid for u in units if (u.layer, u.level) == (layer, level)}
+        new = [(unit.code, unit.name, self.shape(unit.uid)) for unit in map(self.now, sorted(here))]
+        kept = [i for i in range(len(held)) if i not in old] if held is not None else []
+        rows = [(held.codes[i], held.names[i] if held.names else "", held.geometry[i]) for i in kept] if held else []
+        every = [*rows, *new]
+        shapes = as_array([shape for _, _, shape in every])
+        return Partition(layer, level, tuple(code for code, _, _ in every), shapes, tuple(name for _, name, _ in every))
+
+
+def _directed(shapes: Sequence[Any], sign: int) -> tuple[Floats, npt.NDArray[np.int64]]:
+    """The edges of polygons, smaller vertex first, and the sign with which each runs that way, the polygon on its left."""
+    rings = shapely.get_rings(shapely.get_parts(shapely.orient_polygons(as_array(shapes))))
+    places, ring = shapely.get_coordinates(rings, return_index=True)
+    joined = np.flatnonzero(ring[1:] == ring[:-1])
+    a, b = places[joined], places[joined + 1]
+    turned = (a[:, 0] > b[:, 0]) | ((a[:, 0] == b[:, 0]) & (a[:, 1] > b[:, 1]))
+    rows = np.where(turned[:, None], np.hstack([b, a]), np.hstack([a, b]))
+    return rows, np.where(turned, -sign, sign)
 
 
 def _rank(key: tuple[str, str]) -> tuple[str, int]:

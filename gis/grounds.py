@@ -9,15 +9,11 @@ from typing import Any
 
 import shapely
 
-from gis.crs import metres_per_degree_at
 from gis.cutting import as_array, check_sizes, cut, united
 from gis.drawing import Drawing
-from gis.errors import AreaOutside, GridsApart, GridSwallowed, ParentsDiffer, PartitionBroken
+from gis.errors import AreaOutside, GridsApart, GridSwallowed, ParentsDiffer
 from gis.noding import Vertex, edges_of
 from gis.partition import Unit
-
-#: Ground that a redistribution may lose or win by rounding, in m2.
-ROUNDING_M2 = 0.01
 
 
 @dataclass(frozen=True)
@@ -64,10 +60,8 @@ def give(drawing: Drawing, giver: Unit, taker: Unit, ground: Sequence[Any], plac
         raise GridsApart(
             f"a piece of the area shares no border with {taker.code}: it would lie apart", place=place, grid=taker.code
         )
-    before = [drawing.shape(giver.uid), taken]
     drawing.draw(giver.uid, united(left))
     drawing.draw(taker.uid, grown)
-    check_ground(before, [drawing.shape(giver.uid), grown], place)
     return Flow(giver.uid, taker.uid, tuple(given))
 
 
@@ -93,16 +87,6 @@ def follow(drawing: Drawing, flows: Sequence[Flow], place: str, *, across: bool)
         )
     above = [give(drawing, parents[a], parents[b], ground, place) for (a, b), ground in moved.items()]
     follow(drawing, above, place, across=across)
-
-
-def check_ground(before: Sequence[Any], after: Sequence[Any], place: str) -> None:
-    """PartitionBroken when the ground before and after differ by more than rounding: a line came too near to a vertex."""
-    # Of a plane: a new vertex on an edge bends the geodesic there, though the edge is the same.
-    lost_degrees = shapely.area(as_array(before)).sum() - shapely.area(as_array(after)).sum()
-    east, north = metres_per_degree_at(float(shapely.bounds(before[0])[1]))
-    lost = abs(lost_degrees) * east * north
-    if lost > ROUNDING_M2:
-        raise PartitionBroken(f"{lost:.3f} m2 would be lost or won: draw clear of what is there", place=place)
 
 
 def connected(shapes: Sequence[Any]) -> list[bool]:

@@ -49,7 +49,8 @@ class Net:
 
     def __init__(self, edges: Iterable[Edge]) -> None:
         self.edges: list[Edge] = list(dict.fromkeys(edges))
-        self._own = len(self.edges)
+        self._all = set(self.edges)
+        self._own = frozenset(self._all)
         self._knots: dict[Edge, dict[Vertex, Fraction]] = {}
         self._trees = [(0, shapely.STRtree(lines_of(self.edges)))]
 
@@ -64,16 +65,29 @@ class Net:
         for (start, end), crossed in zip(bent, self._met(bent), strict=True):
             here = sorted(crossed, key=lambda v: crossed[v])
             laid += [edge(a, b) for a, b in pairwise([start, *here, end]) if a != b]
-        there = set(self.pieces(self.edges))
-        fresh = [one for one in dict.fromkeys(laid) if one not in there]
+        cut = set(self.pieces(self._knots))
+        fresh = [one for one in dict.fromkeys(laid) if one not in cut and (one not in self._all or one in self._knots)]
         if fresh:
             self._trees.append((len(self.edges), shapely.STRtree(lines_of(fresh))))
             self.edges += fresh
+            self._all.update(fresh)
         return fresh
+
+    def reached(self, end: Vertex, within: float) -> list[Vertex]:
+        """The place of an edge nearest to a line's end, if it is not on it and not farther than so many degrees; else none."""
+        point = np.array([shapely.Point(end)], dtype=object)
+        near = [one for _, one in self._near(point, within)]
+        drawn = shapely.multilinestrings(lines_of(near)) if near else shapely.MultiLineString()
+        if not near or shapely.distance(drawn, point[0]) == 0:
+            return []
+        x, y = shapely.get_coordinates(shapely.shortest_line(point[0], drawn))[1].tolist()
+        return [(x, y)]
 
     def pieces(self, edges: Iterable[Edge]) -> list[Edge]:
         """The edges, each cut at its knots."""
-        return [edge(a, b) for one in edges for a, b in pairwise(self.chain(one))]
+        held = list(edges)
+        cut = [edge(a, b) for one in held if one in self._knots for a, b in pairwise(self.chain(one))]
+        return [*(one for one in held if one not in self._knots), *cut]
 
     def chain(self, one: Edge) -> list[Vertex]:
         """An edge's vertices with the knots between them."""
@@ -83,14 +97,13 @@ class Net:
     @property
     def inserted(self) -> dict[Edge, tuple[Vertex, ...]]:
         """Edges that were there before the lines -> their new vertices, in the edge's direction."""
-        own = set(self.edges[: self._own]) & set(self._knots)
-        return {one: tuple(self.chain(one)[1:-1]) for one in sorted(own)}
+        return {one: tuple(self.chain(one)[1:-1]) for one in sorted(self._own.intersection(self._knots))}
 
-    def _near(self, shapes: Geometries) -> Iterator[tuple[int, Edge]]:
-        """(index of shape, edge) for all edges that come within NEAR, in a fixed order."""
+    def _near(self, shapes: Geometries, within: float = NEAR) -> Iterator[tuple[int, Edge]]:
+        """(index of shape, edge) for all edges that come within so many degrees, in a fixed order."""
         found: list[tuple[int, int]] = []
         for first, tree in self._trees:
-            drawn, at = tree.query(shapes, predicate="dwithin", distance=NEAR)
+            drawn, at = tree.query(shapes, predicate="dwithin", distance=within)
             found += zip(drawn.tolist(), (at + first).tolist(), strict=True)
         return ((drawn, self.edges[at]) for drawn, at in sorted(found))
 

@@ -19,7 +19,7 @@ from gis.creating import create, set_shapes
 from gis.cutting import as_array, check_line, check_parts, check_sizes, cut, united
 from gis.drawing import Drawing
 from gis.errors import GridMissing, GridsApart, OperationInvalid, ParentsDiffer
-from gis.grounds import Flow, check_ground, connected, follow, give, touch
+from gis.grounds import Flow, connected, follow, give, touch
 from gis.operations import Operation, lines_in, parse_operation, shape_of
 from gis.partition import Boundaries, Unit
 from gis.reshaping import reshape
@@ -61,7 +61,8 @@ def redraw(
     drawing = task.drawing
     outcome = _CARRIED_OUT[operation.op](task)
     drawing.place_parents()
-    drawing.check(_PLACE.get(operation.op, "grid"))
+    free = operation.op in {"create", "shapes"} or (operation.op == "retire" and "into" not in operation.body)
+    drawing.check(_PLACE.get(operation.op, "grid"), free=free)
     complete = parse_operation(operation.completed(**outcome.members).body)
     changed = (Lineage("reshape", uid, uid) for uid in sorted(drawing.moved) if _goes_on(drawing, uid))
     lineage = tuple(dict.fromkeys([*outcome.lineage, *changed]))
@@ -122,7 +123,6 @@ def _split(task: Task) -> Outcome:
     check_parts(done, whole, lines, places)
     check_sizes(done.faces[done.divided], "lines")
     parts = _parts(done.faces, done.divided)
-    check_ground([whole], parts, "lines")
     return _divided(task, unit, parts, done.knots)
 
 
@@ -193,7 +193,6 @@ def _merge(task: Task) -> Outcome:
                 grid=units[i].code,
             )
     whole = united(shapes)
-    check_ground(shapes, [whole], "grids")
     heir, members = _heir(task, units, shapes)
     return Outcome(members, _absorbed(drawing, heir, units, whole))
 

@@ -12,7 +12,7 @@ import shapely
 
 from gis.cutting import Cut, as_array, check_line, check_parts, check_sizes, cut, cut_along, united
 from gis.errors import GridsApart, GridSwallowed, LineMisses
-from gis.grounds import Flow, check_ground, follow, touch
+from gis.grounds import Flow, follow, touch
 from gis.noding import Vertex, edges_of
 from gis.operations import lines_in
 from gis.partition import Unit
@@ -55,7 +55,6 @@ def _given(task: Task, units: tuple[Unit, Unit], done: Cut, owners: Sequence[int
     flows: list[Flow] = []
     if follows_parents(units[0]) and units[0].parent != units[1].parent:
         new, flows = _apart(units, old, new, line)
-    check_ground(old, new, "line")
     for unit, shape in zip(units, new, strict=True):
         drawing.draw(unit.uid, shape)
     follow(drawing, flows, "line", across=task.across)
