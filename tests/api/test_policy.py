@@ -10,6 +10,7 @@ import pytest
 from data.replay import Difference, replay
 from gis.store.engine import create_engine
 from gis.store.generations import clock
+from gis.store.households import NewHousehold, store_households
 from gis.store.live import Live
 from tests.asking import LAT, LON, Asking
 
@@ -106,3 +107,24 @@ def test_a_replay_uses_the_policy_of_then(alone: Asking) -> None:
         found = replay(connection, Live(), now - timedelta(hours=1), now + timedelta(hours=1), differences.append)
     engine.dispose()
     assert (found.equal, found.different, differences) == (2, 0, [])
+
+
+def test_where_households_live_tips_a_report_a_question_and_many(alone: Asking) -> None:
+    engine = create_engine(alone.url, pool_size=1)
+    with engine.begin() as connection:
+        crowd = [NewHousehold(LON + 0.002, LAT + 0.002, 900), NewHousehold(LON + 0.015, LAT + 0.005, 100)]
+        store_households(connection, crowd)
+    engine.dispose()
+    put(alone, 0, doubt=[{"policy": "auto", "prior": "households", "channels": ["hotline"]}])
+    border = {"lon": LON + 0.01002, "lat": LAT + 0.002, "accuracy_m": 20}  # two metres inside B3
+    assert alone.report(**border, channel="app").json()["grid"] == "B3"
+    event = alone.report(**border).json()
+    assert event["grid"] == "A1"
+    (receipt,) = alone.http.get(f"/v1/events/{event['id']}/assignments").json()["assignments"]
+    kept = receipt["grounds"]["prior"]
+    assert (kept["name"], set(kept["weights"]), kept["weights"]["A1"] > 1 > kept["weights"]["B3"]) == (
+        "households", {"A1", "B3"}, True,
+    )  # fmt: skip
+    asked = alone.http.get("/v1/locate", params=border | {"channel": "hotline"}).json()
+    assert (asked["grid"], asked["probability"]) == ("A1", event["assignment"]["probability"])
+    assert alone.http.get("/v1/locate", params=border).json()["grid"] == "B3"
