@@ -6,6 +6,7 @@ import json
 import math
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from itertools import count
 from random import Random
 
 import numpy as np
@@ -18,7 +19,9 @@ from gis.errors import ParameterInvalid
 from gis.impact import Flow, Impact, Weights, impact
 from gis.loads import LineLoad, Load, PointLoad, event_load
 from gis.locate import GridIndex
+from gis.operations import parse_operation
 from gis.partition import Boundaries
+from gis.redraw import redraw
 from tests.redrawn import overlay_plans, places, plans, town
 from tests.town import place
 
@@ -203,8 +206,41 @@ def test_many_edits_at_once_are_still_right(grids: int) -> None:
     letters = "".join(chr(0x4E00 + i) for i in range(grids))
     unmoved = ".\n" + "U" * (grids + 9)
     before, after = town(letters + unmoved), town(letters[::-1] + unmoved)
-    found = impact(before, after, {"events": events([(i + 0.5, j + 0.5) for i in range(grids) for j in (0, 1)])})
+    street = lines([(0, 1.5), (grids, 1.5)])
+    spots = events([(i + 0.5, j + 0.5) for i in range(grids) for j in (0, 1)])
+    found = impact(before, after, {"events": spots, "streets": street}, touched=frozenset({*before.units} - {"uU"}))
     assert len(found.moves) == grids - grids % 2
+    assert found.totals["after"]["street_m"] == pytest.approx(street.totals["street_m"])
+
+
+OPERATIONS: dict[str, dict[str, object]] = {
+    "split": {"grid": "A", "codes": ["A1", "A2"], "lines": [
+        {"type": "LineString", "coordinates": [[*place(0.9, -1)], [*place(1.2, 4)]]}
+    ]},
+    "merge": {"grids": ["C", "D"], "into": "C"},
+    "rename": {"grid": "B", "name": "river"},
+    "create": {
+        "layer": "dedicated", "level": "grid", "name": "park", "code": "P",
+        "area": {"type": "Polygon", "coordinates": [
+            [[*place(x, y)] for x, y in ((0.5, 0.5), (1.5, 0.5), (1.5, 1.5), (0.5, 1.5), (0.5, 0.5))]
+        ]},
+    },
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("op", OPERATIONS)
+def test_what_an_operation_says_it_touched_is_enough(op: str) -> None:
+    before = town("AABBC\nAABBC\nDDDCC", ".MM..\n.....\n.....")
+    number = count()
+    operation = parse_operation({"op": op, **OPERATIONS[op]})
+    redrawn = redraw(before, operation, new_uid=lambda: f"n{next(number)}")
+    loads = {
+        "events": events([(x / 7, y / 7) for x in range(35) for y in range(21)]),
+        "streets": lines(*([(x, 0.1), (x + 0.7, 2.9)] for x in range(4))),
+    }
+    told = impact(before, redrawn.boundaries, loads, touched=redrawn.touched)
+    assert told.as_json() == impact(before, redrawn.boundaries, loads).as_json()
+    assert {grid.uid for grid in told.grids} >= redrawn.touched
 
 
 # -- laws -------------------------------------------------------------------------------------------------------------
