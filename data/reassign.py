@@ -13,8 +13,9 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -45,12 +46,13 @@ POLL_S = 1.0
 
 @dataclass(frozen=True)
 class Reassigned:
-    """What a reassignment did: open events that were looked at, and those that have another grid now."""
+    """What a reassignment did: open events that were looked at, those that have another grid now, and from whom to whom (uids)."""
 
     generation: int
     rule: str
     looked_at: int
     moved: int
+    flows: dict[tuple[str | None, str | None], int] = field(default_factory=dict)
 
 
 def refuse_rule(rule: str) -> None:
@@ -81,9 +83,10 @@ def _reassign(connection: Connection, live: Live, owed: Owed, policy: Policy) ->
     found = owing.open_events(connection, owed.due_at, touched, ground, policy.tolerance_m)
     task = _Task(connection, live, state, owed, policy)
     rows = task.doubtful(found).tolist()
-    moved = sum(task.settle(found, rows[begin : begin + CHUNK]) for begin in range(0, len(rows), CHUNK))
-    owing.paid(connection, owed.generation, moved)
-    return Reassigned(owed.generation, owed.rule, len(found), moved)
+    for begin in range(0, len(rows), CHUNK):
+        task.settle(found, rows[begin : begin + CHUNK])
+    owing.paid(connection, owed.generation, task.flows.total())
+    return Reassigned(owed.generation, owed.rule, len(found), task.flows.total(), dict(task.flows))
 
 
 class _Task:
@@ -94,6 +97,7 @@ class _Task:
         self.made_at = clock(connection)
         self.recoded = owing.recoded_grids(connection, owed.published_at)
         self.heirs = owing.heirs(connection, owed.generation)
+        self.flows: Counter[tuple[str | None, str | None]] = Counter()
         self.policies: dict[tuple[float, float, int], Policy] = {}
 
     def doubtful(self, found: OpenEvents) -> npt.NDArray[np.int64]:
@@ -110,15 +114,15 @@ class _Task:
         alone = np.sum([one >= 0 for one in located.by_layer.values()], axis=0) < 2
         return np.flatnonzero(_among(found.grid, self.recoded) | ~(plain & same & alone | by_word & alive))
 
-    def settle(self, found: OpenEvents, rows: list[int]) -> int:
-        """These events have the grid of the new boundaries; how many have another one than before."""
+    def settle(self, found: OpenEvents, rows: list[int]) -> None:
+        """These events have the grid of the new boundaries; `flows` counts those that had another one."""
         latest = owing.latest_receipts(
             self.connection, [found.id[i] for i in rows], [found.received_at[i] for i in rows]
         )
         answers = list(self._answers(latest))
         new = [(one, *answer) for one, answer in zip(latest, answers, strict=True) if self._is_news(one, *answer)]
         owing.add_receipts(self.connection, self._receipts(new))
-        return sum(uid != one.grid for one, _, _, uid in new)
+        self.flows.update((one.grid, uid) for one, _, _, uid in new if uid != one.grid)
 
     def _answers(self, latest: list[Latest]) -> Iterator[tuple[Decision, Assignment, str | None]]:
         decided: dict[int, Decision] = {}

@@ -218,13 +218,18 @@ def _canonical(shape: Any) -> Any:
     return shapely.normalize(shapely.multipolygons(shapely.force_2d(parts)))
 
 
-def compare(before: Boundaries, after: Boundaries) -> Supersession:
-    """What changed between two states, as facts to open and close; identity is the uid."""
+def compare(before: Boundaries, after: Boundaries, touched: Collection[str] | None = None) -> Supersession:
+    """What changed between two states, as facts to open and close; identity is the uid.
+
+    `touched`, when known, are the only uids that can have another shape.
+    """
     old, new = before.units, after.units
     created = {uid: unit for uid, unit in new.items() if uid not in old}
     retired = {uid: unit for uid, unit in old.items() if uid not in new}
     shapes = {
-        uid: shape for uid, shape in after.shapes.items() if uid not in old or not same_shape(before.shapes[uid], shape)
+        uid: shape
+        for uid, shape in after.shapes.items()
+        if uid not in old or ((touched is None or uid in touched) and not same_shape(before.shapes[uid], shape))
     }
     still = {unit.code for unit in new.values()}
     voided = {unit.code: uid for uid, unit in old.items() if unit.code not in still}

@@ -56,8 +56,28 @@ def generation_at(connection: sa.Connection, moment: Moment) -> int:
     return number
 
 
+NEWEST = sa.text("SELECT coalesce(max(number), 0) FROM generation")
+
+
+def newest_generation(connection: sa.Connection) -> int:
+    """The number of the newest published generation; 0 when there is none."""
+    number: int = connection.execute(NEWEST).scalar_one()
+    return number
+
+
 def read_boundaries(connection: sa.Connection, moment: Moment) -> Boundaries:
-    """Every partition in force, with names, parents and priorities; polygons in WGS 84."""
+    """Every partition in force, with names, parents and priorities; polygons in WGS 84.
+
+    Several statements, but one state: what was published in between is not half in it.
+    """
+    while True:
+        newest = newest_generation(connection)
+        found = _read(connection, moment)
+        if newest_generation(connection) == newest:
+            return found
+
+
+def _read(connection: sa.Connection, moment: Moment) -> Boundaries:
     rows = connection.execute(READ_ALL, vars(moment)).all()
     further = {row.grid: tuple(row.parents) for row in connection.execute(FURTHER_PARENTS, vars(moment))}
     units = {

@@ -37,6 +37,16 @@ def savepoint(connection: sa.Connection) -> Iterator[None]:
         yield
 
 
+@contextmanager
+def undone(connection: sa.Connection) -> Iterator[None]:
+    """What happens within is undone in any case; locks that it took are held until the transaction ends."""
+    nested = connection.begin_nested()
+    try:
+        yield
+    finally:
+        nested.rollback()
+
+
 def driver_url(url: str) -> sa.URL:
     """The URL with psycopg as its driver, whatever form `postgresql://` came in."""
     try:

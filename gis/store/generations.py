@@ -22,7 +22,7 @@ from gis.crs import area_m2
 from gis.errors import GenerationOrder, StateConflict
 from gis.partition import Boundaries
 from gis.store import audit
-from gis.store.boundaries import Moment, read_boundaries
+from gis.store.boundaries import Moment, newest_generation, read_boundaries
 from gis.store.ids import uuid7
 from gis.store.owing import owe
 from gis.supersede import Incoming, Supersession, compare, receive_all
@@ -61,7 +61,6 @@ class Publication:
 
 
 COLUMNS = "number, published_at, effective_at, correction, reason, actor, summary"
-NEWEST = sa.text("SELECT coalesce(max(number), 0) FROM generation")
 CLOCK = sa.text("SELECT clock_timestamp()")
 
 
@@ -71,10 +70,49 @@ def clock(connection: sa.Connection) -> datetime:
     return now
 
 
-def newest_generation(connection: sa.Connection) -> int:
-    """The number of the newest published generation; 0 when there is none."""
-    number: int = connection.execute(NEWEST).scalar_one()
+STATE_OF = sa.text("""
+    SELECT max(effective_at) AS at, max(published_at) AS known_at FROM generation WHERE number <= :number
+""")
+
+
+def moment_of(connection: sa.Connection, number: int) -> Moment:
+    """The moment whose boundaries are the last of the line as it was when generation `number` was published; now for 0."""
+    if number == 0:
+        now = clock(connection)
+        return Moment(now, now)
+    row = connection.execute(STATE_OF, {"number": number}).one()
+    return Moment(row.at, row.known_at)
+
+
+CHANGED_BY = sa.text("""
+    SELECT max(n.number) FROM generation n WHERE n.number > :base AND EXISTS (
+        SELECT FROM grid_shape s WHERE s.grid = CAST(:uid AS uuid) AND n.published_at IN (lower(s.recorded), upper(s.recorded))
+        UNION ALL SELECT FROM grid_code c WHERE c.grid = CAST(:uid AS uuid) AND n.published_at IN (lower(c.recorded), upper(c.recorded))
+        UNION ALL SELECT FROM grid_name a WHERE a.grid = CAST(:uid AS uuid) AND n.published_at IN (lower(a.recorded), upper(a.recorded))
+        UNION ALL SELECT FROM grid_parent p WHERE p.grid = CAST(:uid AS uuid) AND n.published_at IN (lower(p.recorded), upper(p.recorded)))
+""")
+#: A grid's facts that begin after an instant: what a correction of that instant would not reach.
+LATER = sa.text("""
+    SELECT f.grid::text AS uid, f.generation, lower(f.valid) AS since FROM (
+        SELECT grid, valid, recorded, generation FROM grid_shape
+        UNION ALL SELECT grid, valid, recorded, generation FROM grid_code
+        UNION ALL SELECT grid, valid, recorded, generation FROM grid_parent
+    ) AS f
+    WHERE f.grid = ANY(CAST(:uids AS uuid[])) AND upper_inf(f.recorded) AND lower(f.valid) > :at
+    ORDER BY lower(f.valid), f.grid LIMIT 1
+""")
+
+
+def changed_by(connection: sa.Connection, uid: str, base: int) -> int | None:
+    """The newest generation after `base` that changed a fact of the grid; None when none did."""
+    number: int | None = connection.execute(CHANGED_BY, {"uid": uid, "base": base}).scalar()
     return number
+
+
+def first_later(connection: sa.Connection, uids: Iterable[str], at: datetime) -> tuple[str, int, datetime] | None:
+    """(uid, generation, instant) of the first fact of these grids that begins after `at`; None when there is none."""
+    row = connection.execute(LATER, {"uids": list(uids), "at": at}).first()
+    return None if row is None else (row.uid, row.generation, row.since)
 
 
 def list_generations(connection: sa.Connection, limit: int = 1000, before: int | None = None) -> list[Generation]:

@@ -19,9 +19,9 @@ from gis.errors import ParameterInvalid
 from gis.locate import GridIndex
 from gis.partition import Boundaries
 from gis.policy import PolicyDocument
-from gis.store.boundaries import Moment, read_boundaries
+from gis.store.boundaries import Moment, newest_generation, read_boundaries
 from gis.store.gazetteer import LiveGazetteer
-from gis.store.generations import clock, newest_generation
+from gis.store.generations import clock
 from gis.store.households import LiveHouseholds
 from gis.store.policies import newest_policy, read_policy
 
@@ -103,17 +103,26 @@ class Live:
         """The state of the boundaries at a moment; `newest` spares the question when the caller has just asked it."""
         number = newest_generation(connection) if newest is None else newest
         with self._lock:
-            if not self._line or self._line[-1].number < number:
-                self._line = _line(connection)
-            key = _key(self._line, moment)
-            state = self._states.get(key)
-            if state is None:
-                boundaries = read_boundaries(connection, moment)
-                state = self._states[key] = State(boundaries, GridIndex.build(boundaries), key[1])
-                while len(self._states) > self._keep:
-                    self._states.popitem(last=False)
-            self._states.move_to_end(key)
-            return state
+            while True:
+                if not self._line or self._line[-1].number < number:
+                    self._line = _line(connection)
+                key = _key(self._line, moment)
+                state = self._states.get(key)
+                if state is not None:
+                    self._states.move_to_end(key)
+                    return state
+                state = self._made(connection, moment, key)
+                # What was published while it was being read may be in it, and would not belong under this key.
+                number = number if newest is not None else newest_generation(connection)
+                if number <= (self._line[-1].number if self._line else 0):
+                    self._states[key] = state
+                    while len(self._states) > self._keep:
+                        self._states.popitem(last=False)
+                    return state
+
+    def _made(self, connection: sa.Connection, moment: Moment, key: tuple[int, datetime | None]) -> State:
+        boundaries = read_boundaries(connection, moment)
+        return State(boundaries, GridIndex.build(boundaries), key[1])
 
 
 def _line(connection: sa.Connection) -> tuple[_Published, ...]:

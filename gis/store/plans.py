@@ -9,7 +9,7 @@ change, so a plan that was read stays what it was, whatever is written meanwhile
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -139,6 +139,18 @@ LINE = sa.text("""
     ) AS of_plan
     WHERE coalesce(later > step, true) ORDER BY step
 """)
+#: The same, without what they say.
+LINE_IDS = sa.text("""
+    SELECT id FROM (
+        SELECT id, step, min(step) OVER (ORDER BY number DESC ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS later
+        FROM plan_operation WHERE plan = :id AND number <= :newest
+    ) AS of_plan
+    WHERE coalesce(later > step, true) ORDER BY step LIMIT :step
+""")
+SOME = sa.text("""
+    SELECT id, number, step, op, body, codes, author, made_at FROM plan_operation
+    WHERE id = ANY(CAST(:ids AS uuid[])) ORDER BY step
+""")
 HISTORY = sa.text("""
     SELECT id, number, step, op, body, codes, author, made_at FROM plan_operation
     WHERE plan = :id AND number <= :newest ORDER BY number
@@ -146,7 +158,10 @@ HISTORY = sa.text("""
 
 
 def _operations(connection: sa.Connection, statement: sa.TextClause, plan: StoredPlan) -> list[StoredOperation]:
-    rows = connection.execute(statement, {"id": plan.id, "newest": plan.newest})
+    return _as_operations(connection.execute(statement, {"id": plan.id, "newest": plan.newest}))
+
+
+def _as_operations(rows: Iterable[Any]) -> list[StoredOperation]:
     return [StoredOperation(**dict(row._mapping) | {"codes": tuple(row.codes)}) for row in rows]
 
 
@@ -154,6 +169,17 @@ def read_line(connection: sa.Connection, plan: StoredPlan) -> tuple[list[StoredO
     """The operations in force, in order, and behind them those that can be redone, as of when `plan` was read."""
     line = _operations(connection, LINE, plan)
     return line[: plan.step], line[plan.step :]
+
+
+def read_line_ids(connection: sa.Connection, plan: StoredPlan) -> list[UUID]:
+    """The ids of the operations in force, in order."""
+    values = {"id": plan.id, "newest": plan.newest, "step": plan.step}
+    return list(connection.execute(LINE_IDS, values).scalars())
+
+
+def read_operations(connection: sa.Connection, ids: Sequence[UUID]) -> list[StoredOperation]:
+    """These operations of one plan's line, in order."""
+    return _as_operations(connection.execute(SOME, {"ids": list(ids)})) if ids else []
 
 
 def read_history(connection: sa.Connection, plan: StoredPlan) -> list[StoredOperation]:

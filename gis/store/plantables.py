@@ -19,6 +19,12 @@ def _of_plan() -> sa.Column[object]:
 
 def add_to(metadata: sa.MetaData) -> None:
     """`metadata` knows the tables of migration 0003 afterwards."""
+    _add_plan(metadata)
+    _add_words(metadata)
+    _add_reassignment(metadata)
+
+
+def _add_plan(metadata: sa.MetaData) -> None:
     sa.Table(
         "plan",
         metadata,
@@ -52,6 +58,9 @@ def add_to(metadata: sa.MetaData) -> None:
         sa.Column("made_at", Instant, nullable=False),
         sa.UniqueConstraint("plan", "number", name="plan_operation_number"),
     )
+
+
+def _add_words(metadata: sa.MetaData) -> None:
     sa.Table(
         "plan_comment",
         metadata,
@@ -75,6 +84,9 @@ def add_to(metadata: sa.MetaData) -> None:
         sa.Column("made_at", Instant, nullable=False),
         sa.Index("plan_review_plan", "plan", "id"),
     )
+
+
+def _add_reassignment(metadata: sa.MetaData) -> None:
     sa.Table(
         "reassignment",
         metadata,
