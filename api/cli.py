@@ -18,6 +18,7 @@ from api.commands import (
     locate,
     map,  # noqa: A004 - the command is called so
     replay,
+    revert,
     rules,
     serve,
     webhooks,
@@ -32,7 +33,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for module in (demo, serve, db, bench, check, load, export, blocks, locate, replay, rules, alarm, webhooks):
+for module in (demo, serve, db, bench, check, load, export, blocks, locate, replay, revert, rules, alarm, webhooks):
     module.register(app)
 map.register(app, from_store)
 

@@ -15,6 +15,7 @@ from data.batch import RowPlan, rejection, row_of, submissions_of
 from data.decide import Policy
 from data.intake import Outcome, Submission, accept
 from data.lanes import LANES, Turn, in_lanes, unswept
+from data.publishing import publish_incoming
 from data.readers import GridFile
 from data.rowchunk import Rejection, RowChunk
 from gis.findings import Finding
@@ -171,7 +172,7 @@ def load_grids(
 ) -> GridsLoaded:
     """The file's findings and what it would change; with `commit` and no error it is published in the caller's transaction.
 
-    `publication.incoming` is the file (`incoming_of`). Raises what `gis.store.generations.publish` raises.
+    `publication.incoming` is the file (`incoming_of`). Open events follow. Raises what `gis.store.generations.publish` raises.
     """
     mode = mode_of(file.layer)
     voided = generations.voided_codes(connection)
@@ -182,7 +183,7 @@ def load_grids(
     findings = ordered([*findings, *_parent_findings(file, after)])
     if not commit or has_errors(findings):
         return GridsLoaded(findings, change)
-    return GridsLoaded(findings, change, generations.publish(connection, publication))
+    return GridsLoaded(findings, change, publish_incoming(connection, publication))
 
 
 def _parent_findings(file: GridFile, after: Boundaries) -> list[Finding]:

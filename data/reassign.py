@@ -41,6 +41,8 @@ log = logging.getLogger("gridbeat.reassign")
 RULES = ("move", "stay", "follow_member")
 #: Events that are decided and written together.
 CHUNK = 5_000
+#: Places so many metres around changed ground are looked at: the nearest grid of a place that nobody has may be another.
+PAD_M = 50.0
 POLL_S = 1.0
 
 
@@ -66,7 +68,8 @@ def refuse_rule(rule: str) -> None:
 def reassign_due(connection: Connection, policy: Policy | None = None) -> list[Reassigned]:
     """Everything owed and due is done when the caller commits, the earliest first; an empty list when nothing was.
 
-    Runs in the caller's transaction, which may be the one that publishes.
+    Runs in the caller's transaction, which may be the one that publishes. Events are decided by the policies that their receipts
+    name; of `policy` only how far the nearest grid may be is asked.
     """
     if not owing.due(connection):
         return []
@@ -80,8 +83,8 @@ def _reassign(connection: Connection, live: Live, owed: Owed, policy: Policy) ->
     state = live.state(connection, Moment(owed.due_at, owed.due_at))
     touched = owing.touched_grids(connection, owed.published_at)
     ground = owing.touched_ground(connection, owed.published_at)
-    found = owing.open_events(connection, owed.due_at, touched, ground, policy.tolerance_m)
-    task = _Task(connection, live, state, owed, policy)
+    found = owing.open_events(connection, owed.due_at, touched, ground, max(policy.tolerance_m, PAD_M))
+    task = _Task(connection, live, state, owed)
     rows = task.doubtful(found).tolist()
     for begin in range(0, len(rows), CHUNK):
         task.settle(found, rows[begin : begin + CHUNK])
@@ -92,8 +95,8 @@ def _reassign(connection: Connection, live: Live, owed: Owed, policy: Policy) ->
 class _Task:
     """One generation's reassignment in the state that it brought."""
 
-    def __init__(self, connection: Connection, live: Live, state: State, owed: Owed, policy: Policy) -> None:
-        self.connection, self.live, self.state, self.owed, self.policy = connection, live, state, owed, policy
+    def __init__(self, connection: Connection, live: Live, state: State, owed: Owed) -> None:
+        self.connection, self.live, self.state, self.owed = connection, live, state, owed
         self.made_at = clock(connection)
         self.recoded = owing.recoded_grids(connection, owed.published_at)
         self.heirs = owing.heirs(connection, owed.generation)
@@ -109,8 +112,8 @@ class _Task:
             return np.flatnonzero(~alive)
         by_word = np.array([method == "override" for method in found.method], dtype=bool)
         plain = np.isfinite(found.lon) & np.isnan(found.accuracy_m) & ~by_word
-        located = self.state.index.locate(found.lon, found.lat, tolerance_m=self.policy.tolerance_m, distance=False)
-        same = uids[located.winner] == np.array(found.grid, dtype=object)
+        located = self.state.index.locate(found.lon, found.lat, distance=False)
+        same = (located.winner >= 0) & (uids[located.winner] == np.array(found.grid, dtype=object))
         alone = np.sum([one >= 0 for one in located.by_layer.values()], axis=0) < 2
         return np.flatnonzero(_among(found.grid, self.recoded) | ~(plain & same & alone | by_word & alive))
 

@@ -22,6 +22,7 @@ from api.commands.options import (
     Lon,
     Mapped,
     Rejected,
+    Rule,
     Zone,
     column_mapping,
     field_pairs,
@@ -67,6 +68,7 @@ def grids(
     ] = None,
     correction: Annotated[bool, typer.Option("--correction", help="May lie before the newest generation.")] = False,
     reason: Annotated[str | None, typer.Option(help="Why; a correction needs it.")] = None,
+    rule: Rule = "move",
     commit: Commit = False,
 ) -> None:
     """The file is the whole content of its layer and level from --effective on. Any error in it refuses the file."""
@@ -92,7 +94,7 @@ def grids(
     who = terminal_caller()
     instant = parse_time(effective, "--effective") if effective else None
     incoming = incoming_of(found, profile=profile, match=match)
-    publication = Publication((incoming,), who.actor, who.role, instant, correction, reason)
+    publication = Publication((incoming,), who.actor, who.role, instant, correction, reason, rule)
     enclaves = (*map(lon_lat, enclave or []), *found.enclaves)
     with opened(Settings()) as engine, engine.begin() as connection:
         loaded = load_grids(connection, found, publication, enclaves=enclaves, commit=commit)

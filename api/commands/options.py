@@ -16,6 +16,7 @@ SHOWN = 10
 
 File = Annotated[Path, typer.Argument(metavar="FILE", exists=True, dir_okay=False)]
 Commit = Annotated[bool, typer.Option("--commit", help="Store it; without this it is a dry run.")]
+Rule = Annotated[str, typer.Option(help="What becomes of open events: move (by their place) or stay.")]
 Crs = Annotated[str | None, typer.Option(help="wgs84, cgcs2000, gcj02, bd09 or EPSG:n.")]
 Mapped = Annotated[list[str] | None, typer.Option("--map", metavar="FIELD=COLUMN", help="Which column feeds a field.")]
 Constant = Annotated[list[str] | None, typer.Option("--set", metavar="FIELD=VALUE", help="One value for all rows.")]
