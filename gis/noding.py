@@ -24,6 +24,8 @@ Edge: TypeAlias = tuple[Vertex, Vertex]
 
 #: Degrees, 0.1 mm: so near to a vertex or an edge a drawn line is meant to be on it. GeoJSON often has 9 digits.
 NEAR = 1e-9
+#: Degrees, ten nanometres: so near to an edge a vertex was computed to lie on it, and is its knot as it is.
+ROUNDING = 1e-13
 
 
 def edge(one: Vertex, other: Vertex) -> Edge:
@@ -123,12 +125,13 @@ class Net:
         if far <= NEAR:
             return vertex
         along = min(edges, key=lambda one: (_distance(place, one), one))
-        return self._knot(along, _foot(place, along))
+        foot = _foot(place, along)
+        return self._knot(along, foot, place if _distance(place, along) <= ROUNDING else None)
 
-    def _knot(self, on: Edge, share: Fraction) -> Vertex:
-        """The nearest double of a place on an edge, now a knot of it."""
+    def _knot(self, on: Edge, share: Fraction, known: Vertex | None = None) -> Vertex:
+        """The nearest double of a place on an edge, or the vertex known to be there, now a knot of it."""
         (ax, ay), (bx, by) = _exact(on[0]), _exact(on[1])
-        vertex = (float(ax + share * (bx - ax)), float(ay + share * (by - ay)))
+        vertex = known or (float(ax + share * (bx - ax)), float(ay + share * (by - ay)))
         if vertex not in on:
             self._knots.setdefault(on, {}).setdefault(vertex, share)
         return vertex
