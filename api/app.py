@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Literal
@@ -16,11 +17,26 @@ from starlette.staticfiles import StaticFiles
 
 from api import errors
 from api.docs_page import docs_html
+from api.express import Express
 from api.gathering import Gathering
 from api.memory import give_back, share_arenas
-from api.routers import events, grids, links, locate, maps, open311, operations, policy, settling, webhooks
+from api.routers import (
+    events,
+    grids,
+    links,
+    locate,
+    maps,
+    open311,
+    operations,
+    plandecisions,
+    plans,
+    policy,
+    settling,
+    webhooks,
+)
 from api.settings import Settings
 from data.decide import Policy
+from data.plans import Drafts
 from data.together import keep_together
 from data.webhooks import BackgroundSender
 from gis.errors import GridError, ParameterInvalid
@@ -28,9 +44,16 @@ from gis.locate import compile_kernels
 from gis.store.engine import create_engine
 from gis.store.errors import translating
 from gis.store.live import Live
+from gis.store.townloads import LiveLoads
 from maps.base import static_routes
 
 log = logging.getLogger("gridbeat.api")
+
+ROUTERS = (locate, events, settling, links, grids, plans, plandecisions, maps, operations, policy, open311, webhooks)
+
+#: Seconds that a thread may keep the interpreter while another waits. Threads that speak with the store wait for it after every
+#: message: with Python's 5 ms they stand still in a rush.
+SWITCH_S = 0.0005
 
 DESCRIPTION = """
 The spatial service for grid-based governance: every report finds its grid.
@@ -59,12 +82,15 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.taking = 0
     app.state.turns = asyncio.Semaphore(given.pool_size)
     app.state.live = Live(given.states_kept)
+    app.state.drafts = Drafts()
+    app.state.loads = LiveLoads()
     policy_given = Policy(given.nearest_tolerance_m, given.candidates_within_m)
     app.state.gathering = Gathering(
         lambda submissions: keep_together(app.state.engine, app.state.live, submissions, policy_given)
     )
     errors.install(app)
-    for module in (locate, events, settling, links, grids, maps, operations, policy, open311, webhooks):
+    app.add_middleware(Express)
+    for module in ROUTERS:
         app.include_router(module.router)
     app.add_api_route("/docs", _docs, include_in_schema=False)
     for prefix, folder in static_routes():
@@ -81,6 +107,8 @@ def _docs(lang: Literal["zh", "en"] = "zh") -> HTMLResponse:
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     """The boundaries are loaded before the first request if the store answers; without it the service starts and says 503."""
     share_arenas()
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(SWITCH_S)
     await run_in_threadpool(_warm, app)
     give_back()
     gc.freeze()  # what is here now stays: looking through it for garbage would halt every request for a fifth of a second
@@ -91,6 +119,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     await run_in_threadpool(sender.stop)
     app.state.engine.dispose()
     gc.unfreeze()
+    sys.setswitchinterval(before)
 
 
 def _warm(app: FastAPI) -> None:

@@ -19,8 +19,11 @@ from data.intake import Submission
 from data.together import Kept
 from gis.errors import DatabaseUnavailable
 
-#: Transactions at a time, and reports in one of them at most.
-LANES, MOST = 2, 50
+#: Transactions at a time: while one waits for the disk another is made. In a rush one large one after the other is quicker, for
+#: threads that all have work only take the interpreter from each other.
+LANES, LANES_IN_A_RUSH = 2, 1
+#: So many reports in line or being stored are a rush; a transaction takes so many at most.
+RUSH, MOST = 48, 128
 #: Seconds that a report waits in line before it is told to come again.
 PATIENCE_S = 10.0
 
@@ -43,25 +46,46 @@ class Gathering:
 
     async def store(self, submission: Submission) -> Kept:
         """The report is committed; raises what refused it, DatabaseUnavailable when it was not begun in time."""
-        waiting = _Waiting(submission, asyncio.get_running_loop().create_future())
+        loop = asyncio.get_running_loop()
+        waiting = _Waiting(submission, loop.create_future())
         self._line.append(waiting)
-        if len(self._lanes) < LANES:
-            self._lanes.add(asyncio.create_task(self._serve()))
         self.size += 1
+        if len(self._lanes) < self._wanted:
+            self._lanes.add(asyncio.create_task(self._serve()))
+        late = loop.call_later(PATIENCE_S, self._give_up, waiting)
         try:
-            await asyncio.wait([waiting.answer], timeout=PATIENCE_S)
-            if waiting in self._line:
-                raise DatabaseUnavailable("too many reports wait for the store; nothing was stored, come again")
             return await waiting.answer
+        except asyncio.CancelledError:  # the caller has gone
+            self._leave(waiting)
+            raise
         finally:
+            late.cancel()
             self.size -= 1
-            if waiting in self._line:
-                self._line.remove(waiting)
+
+    @property
+    def _wanted(self) -> int:
+        """How many lanes are best now."""
+        return LANES_IN_A_RUSH if self.size > RUSH else LANES
+
+    def _give_up(self, waiting: _Waiting) -> None:
+        """One that was not begun in time hears so; one that is being stored waits for what becomes of it."""
+        if self._leave(waiting):
+            _tell(
+                waiting.answer,
+                DatabaseUnavailable("too many reports wait for the store; nothing was stored, come again"),
+            )
+
+    def _leave(self, waiting: _Waiting) -> bool:
+        """Whether it still stood in line; it does not any more."""
+        if waiting not in self._line:
+            return False
+        self._line.remove(waiting)
+        return True
 
     async def _serve(self) -> None:
         """One lane, until nobody waits; it ends in the very step that answers last, so that no half of it is left behind."""
         try:
-            while self._line:
+            while self._line and len(self._lanes) <= self._wanted:
                 part = [self._line.popleft() for _ in range(min(MOST, len(self._line)))]
                 for one, kept in zip(part, await self._kept(part), strict=True):
                     _tell(one.answer, kept)

@@ -43,7 +43,10 @@ from gis.store.events import EventFilter, list_events, read_event, receipts
 router = APIRouter(prefix="/v1/events", tags=["events"], dependencies=[Depends(known_parameters)])
 
 Limit = Annotated[int, Query(ge=1, le=10_000)]
-Key = Annotated[str | None, Header(max_length=256, description="the same key and body answer with the same event")]
+LONGEST_KEY = 256
+Key = Annotated[
+    str | None, Header(max_length=LONGEST_KEY, description="the same key and body answer with the same event")
+]
 
 
 @router.post("", status_code=201, summary="One report", openapi_extra=bodies.REPORT)
