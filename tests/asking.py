@@ -48,7 +48,8 @@ WEST = {"A1": ("甲一", "V1", square(0, 0, 1, 1)), "A2": ("甲二", "V1", squar
 EAST = {"B1": ("乙一", "V2", square(1, 0, 2, 1)), "B2": ("乙二", "V2", square(1, 1, 2, 2))}
 MARKET = {"M": ("市场", None, square(0.75, 0.75, 1.25, 1.25))}
 RENAMED_WEST = WEST | {"A1": ("南桥", *WEST["A1"][1:])}
-MERGED_EAST = {"B3": ("乙三", "V2", square(1, 0, 2, 2))}
+#: With a vertex where the border between A1 and A2 meets it, as a valid partition has.
+MERGED_EAST = {"B3": ("乙三", "V2", square(1, 0, 2, 1).union(square(1, 1, 2, 2)))}
 
 
 @dataclass(frozen=True)
