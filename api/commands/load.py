@@ -124,6 +124,7 @@ def _show_grids(file: Path, found: GridFile, loaded: GridsLoaded, publication: P
         return
     if loaded.change is not None:
         typer.echo("change: " + ", ".join(f"{kind} {n}" for kind, n in loaded.change.summary().items()))
+        _show_retired([unit.code for unit in loaded.change.retired.values()])
     if loaded.generation is not None:
         typer.echo(
             f"published generation {loaded.generation.number}, in force from {loaded.generation.effective_at.isoformat()}"
@@ -131,6 +132,13 @@ def _show_grids(file: Path, found: GridFile, loaded: GridsLoaded, publication: P
     elif not commit:
         when = publication.effective_at.isoformat() if publication.effective_at else "now"
         typer.echo(f"dry run: nothing is stored; --commit publishes it, in force from {when}")
+
+
+def _show_retired(codes: list[str]) -> None:
+    """A file is the whole of its layer and level: what it leaves out ends, and must not end unseen."""
+    if codes:
+        more = f" and {len(codes) - SHOWN} more" if len(codes) > SHOWN else ""
+        typer.echo(f"  not in the file, so they end ({len(codes)}): {', '.join(sorted(codes)[:SHOWN])}{more}")
 
 
 def events(

@@ -292,6 +292,7 @@ def test_a_file_of_grids_is_shown_first_and_then_published(terminal: Terminal, a
     dry = load_grids(terminal, path)
     assert dry.code == 0, dry.err
     assert "change: created 2, reshaped 0, renamed 0, recoded 0, reparented 0, retired 1" in dry.out, dry.out
+    assert "not in the file, so they end (1): " in dry.out
     assert "dry run" in dry.out
     assert alone.query("SELECT max(number) FROM generation") == [(3,)]
     real = load_grids(terminal, path, "--commit")
