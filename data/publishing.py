@@ -17,11 +17,13 @@ from data.plans import Draft, Drafts, on_newest, rebased
 from data.reassign import Reassigned, reassign_due, refuse_rule
 from gis.errors import FieldMissing, GenerationOrder, StateConflict, TopologyRefused
 from gis.findings import Finding, has_errors, summary
-from gis.partition import Boundaries
+from gis.locate import GridIndex
+from gis.partition import Boundaries, Partition
 from gis.store import audit, generations, plans
 from gis.store.boundaries import Moment, newest_generation, read_boundaries
 from gis.store.engine import Connection, undone
 from gis.store.generations import Generation, Publication
+from gis.store.live import Live, State
 from gis.store.plans import StoredPlan
 from gis.supersede import Supersession, compare
 
@@ -56,16 +58,32 @@ class Published:
     plan: StoredPlan | None = None
 
 
-def publish_incoming(connection: Connection, publication: Publication, policy: Policy | None = None) -> Generation:
-    """Whole partitions, as files bring them, are in force when the caller commits, and open events follow by the rule."""
+def publish_incoming(
+    connection: Connection, publication: Publication, policy: Policy | None = None, live: Live | None = None
+) -> Generation:
+    """Whole partitions, as files bring them, are in force when the caller commits, and open events follow by the rule.
+
+    Raises what `gis.store.generations.publish` raises. `live` spares making the whole index anew when only borders moved; its
+    transaction must not have published before.
+    """
     refuse_rule(publication.rule)
-    generation = generations.publish(connection, publication)
-    reassign_due(connection, policy)
+    newest = newest_generation(connection)
+    before, after, facts = generations.preview(connection, publication)
+    profiles = {code: one.profile for one in publication.incoming for code in one.codes}
+    prepared = _prepared(connection, publication, newest, before, after, facts, live)
+    generation = generations.publish_facts(connection, publication, newest, facts, profiles)
+    reassign_due(connection, policy, prepared)
     return generation
 
 
 def publish_plan(
-    connection: Connection, drafts: Drafts, plan: UUID, expected: int, order: Order, policy: Policy | None = None
+    connection: Connection,
+    drafts: Drafts,
+    plan: UUID,
+    expected: int,
+    order: Order,
+    policy: Policy | None = None,
+    live: Live | None = None,
 ) -> Published:
     """An approved plan is in force from `order.effective_at` on when the caller commits, and open events follow by the rule.
 
@@ -74,7 +92,7 @@ def publish_plan(
     """
     held = plans.hold(connection, plan, expected)
     plans.refuse_unless(held, "approved")
-    done = _publish(connection, drafts, held, order, policy)
+    done = _publish(connection, drafts, held, order, policy, live)
     stored = plans.set_state(
         connection, replace(held, base=done.before.generation), "published", done.generation.number
     )
@@ -84,26 +102,30 @@ def publish_plan(
 
 
 def rehearse_plan(
-    connection: Connection, drafts: Drafts, plan: StoredPlan, order: Order, policy: Policy | None = None
+    connection: Connection,
+    drafts: Drafts,
+    plan: StoredPlan,
+    order: Order,
+    policy: Policy | None = None,
+    live: Live | None = None,
 ) -> Published:
     """What `publish_plan` would do, with every figure, for a plan in any state; nothing of it is stored.
 
     Until the caller's transaction ends nobody else publishes and no report is received: end it at once.
     """
     with undone(connection):
-        return _publish(connection, drafts, plan, order, policy)
+        return _publish(connection, drafts, plan, order, policy, live)
 
 
 def _publish(
-    connection: Connection, drafts: Drafts, plan: StoredPlan, order: Order, policy: Policy | None
+    connection: Connection, drafts: Drafts, plan: StoredPlan, order: Order, policy: Policy | None, live: Live | None
 ) -> Published:
     refuse_rule(order.rule)
     newest = newest_generation(connection)
     refuse_time(connection, order)
     draft = _draft(connection, drafts, plan, order)
     _refuse_findings(draft.findings, order)
-    facts = _facts(draft)
-    return commit(connection, order, newest, draft.base, draft.boundaries, facts, policy)
+    return commit(connection, order, newest, draft.base, draft.boundaries, _facts(draft), policy, live)
 
 
 def _draft(connection: Connection, drafts: Drafts, plan: StoredPlan, order: Order) -> Draft:
@@ -184,12 +206,52 @@ def commit(
     after: Boundaries,
     facts: Supersession,
     policy: Policy | None,
+    live: Live | None,
 ) -> Published:
     """The facts, found on generation `newest`, are published when the caller commits, and open events of now have followed."""
-    profiles = _profiles(after, facts)
-    generation = generations.publish_facts(connection, order.publication(), newest, facts, profiles)
-    done = reassign_due(connection, policy)
+    publication = order.publication()
+    prepared = _prepared(connection, publication, newest, before, after, facts, live)
+    generation = generations.publish_facts(connection, publication, newest, facts, _profiles(after, facts))
+    done = reassign_due(connection, policy, prepared)
     return Published(generation, before, after, facts, tuple(done))
+
+
+def _prepared(
+    connection: Connection,
+    publication: Publication,
+    newest: int,
+    before: Boundaries,
+    after: Boundaries,
+    facts: Supersession,
+    live: Live | None,
+) -> State | None:
+    """The state that the next generation brings, made before anybody has to wait for it; None for one of the future or the past."""
+    if (
+        publication.effective_at is not None
+        or publication.correction
+        or not (facts.shapes or facts.codes or facts.retired)
+    ):
+        return None
+    boundaries = replace(after, generation=newest + 1)
+    index = None
+    if live is not None and not (facts.created or facts.retired or facts.codes) and before.generation == newest:
+        held = live.state(connection, live.now(connection))
+        index = _moved(held.index, boundaries, facts) if held.boundaries.generation == newest else None
+    return State(boundaries, index or GridIndex.build(boundaries), None)
+
+
+def _moved(index: GridIndex, boundaries: Boundaries, facts: Supersession) -> GridIndex | None:
+    """The index with the new shapes, which shares what did not change; None when none of its shapes did."""
+    before = index
+    codes = {boundaries.units[uid].code for uid in facts.shapes}
+    for part in boundaries.assignable():
+        rows = [i for i, code in enumerate(part.codes) if code in codes]
+        if rows:
+            names = tuple(part.names[i] for i in rows) if part.names else ()
+            shapes = part.geometry[rows]
+            changed = Partition(part.layer, part.level, tuple(part.codes[i] for i in rows), shapes, names)
+            index = index.replaced(changed, boundaries)
+    return None if index is before else index
 
 
 def _profiles(after: Boundaries, facts: Supersession) -> Mapping[str, str]:

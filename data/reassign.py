@@ -65,8 +65,12 @@ def refuse_rule(rule: str) -> None:
         raise StateConflict("no members are kept yet whom events could follow: choose move or stay", place="rule")
 
 
-def reassign_due(connection: Connection, policy: Policy | None = None) -> list[Reassigned]:
+def reassign_due(
+    connection: Connection, policy: Policy | None = None, prepared: State | None = None
+) -> list[Reassigned]:
     """Everything owed and due is done when the caller commits, the earliest first; an empty list when nothing was.
+
+    `prepared` is the state that a generation published for now in this transaction brings, when the caller has it at hand.
 
     Runs in the caller's transaction, which may be the one that publishes. Events are decided by the policies that their receipts
     name; of `policy` only how far the nearest grid may be is asked.
@@ -76,20 +80,24 @@ def reassign_due(connection: Connection, policy: Policy | None = None) -> list[R
     owing.settle_alone(connection)
     live = Live()  # its own: what this transaction sees nobody else may see before it commits
     held = [owing.take(connection, owed.generation) for owed in owing.due(connection)]
-    return [_reassign(connection, live, one, policy or Policy()) for one in held if one is not None]
+    return [_reassign(connection, live, one, policy or Policy(), prepared) for one in held if one is not None]
 
 
-def _reassign(connection: Connection, live: Live, owed: Owed, policy: Policy) -> Reassigned:
-    state = live.state(connection, Moment(owed.due_at, owed.due_at))
+def _reassign(connection: Connection, live: Live, owed: Owed, policy: Policy, prepared: State | None) -> Reassigned:
     touched = owing.touched_grids(connection, owed.published_at)
     ground = owing.touched_ground(connection, owed.published_at)
     found = owing.open_events(connection, owed.due_at, touched, ground, max(policy.tolerance_m, PAD_M))
-    task = _Task(connection, live, state, owed)
-    rows = task.doubtful(found).tolist()
-    for begin in range(0, len(rows), CHUNK):
-        task.settle(found, rows[begin : begin + CHUNK])
-    owing.paid(connection, owed.generation, task.flows.total())
-    return Reassigned(owed.generation, owed.rule, len(found), task.flows.total(), dict(task.flows))
+    flows: Counter[tuple[str | None, str | None]] = Counter()
+    if len(found):
+        known = prepared is not None and prepared.boundaries.generation == owed.generation
+        state = prepared if prepared and known else live.state(connection, Moment(owed.due_at, owed.due_at))
+        task = _Task(connection, live, state, owed)
+        rows = task.doubtful(found).tolist()
+        for begin in range(0, len(rows), CHUNK):
+            task.settle(found, rows[begin : begin + CHUNK])
+        flows = task.flows
+    owing.paid(connection, owed.generation, flows.total())
+    return Reassigned(owed.generation, owed.rule, len(found), flows.total(), dict(flows))
 
 
 class _Task:

@@ -16,10 +16,13 @@ from gis.plan import assembled, changed_since, same_ground
 from gis.store import audit, generations
 from gis.store.boundaries import Moment, newest_generation, read_boundaries
 from gis.store.engine import Connection
+from gis.store.live import Live
 from gis.supersede import compare, same_shape
 
 
-def revert(connection: Connection, number: int, order: Order, policy: Policy | None = None) -> Published:
+def revert(
+    connection: Connection, number: int, order: Order, policy: Policy | None = None, live: Live | None = None
+) -> Published:
     """What generation `number` changed is as it was before it, in a new generation when the caller commits; grids keep their uids.
 
     Grids that it created are retired, those that it retired come back under their codes. Raises StateConflict with `grid` and
@@ -37,7 +40,7 @@ def revert(connection: Connection, number: int, order: Order, policy: Policy | N
     after = _put_back(present, old, new, changed)
     _refuse_broken(present, after, changed, number)
     facts = compare(present, after, changed)
-    done = commit(connection, order, newest, present, after, facts, policy)
+    done = commit(connection, order, newest, present, after, facts, policy, live)
     detail = {"generation": done.generation.number, "rule": order.rule, "reason": order.reason}
     audit.record(connection, order.actor, order.role, "revert", f"generation/{number}", detail)
     return done

@@ -428,3 +428,29 @@ def test_a_file_that_is_loaded_moves_open_events_too(town: sa.Connection) -> Non
     publish_incoming(town, Publication((drawn("ABBB\nABBB"),), "tester", "planner"))
     assert grid_of(town, event) == "B"
     assert [one["cause"] for one in receipts(town, event)] == ["received", "published"]
+
+
+def test_moved_borders_reuse_the_index_of_the_process_and_say_the_same(engine: sa.Engine, drafts: Drafts) -> None:
+    live = Live()
+    with engine.begin() as connection:
+        publish_incoming(
+            connection, Publication((drawn(PLAN), drawn("....\n.M..", layer="dedicated")), "tester", "planner", SINCE)
+        )
+        events = [sent(connection, column) for column in (0.5, 1.2, 1.7, 2.5)]
+        plan = approved(connection, drafts, MOVE_BORDER).plan
+    with engine.begin() as connection:
+        live.state(connection, live.now(connection))
+        done = publish_plan(connection, drafts, plan.id, plan.revision, ORDER, live=live)
+        assert [one.moved for one in done.reassigned] == [0]
+        assert [grid_of(connection, event) for event in events] == ["A", "M", "M", "B"]
+        taken = approved(connection, drafts, {"op": "retire", "grid": "M"}).plan
+    with engine.begin() as connection:
+        done = publish_plan(connection, drafts, taken.id, taken.revision, ORDER, live=live)
+        assert [one.moved for one in done.reassigned] == [2]
+        assert [grid_of(connection, event) for event in events] == ["A", "B", "B", "B"]
+        assert left_behind(connection) == []
+    with engine.begin() as connection:
+        other = approved(connection, drafts, MOVE_BORDER | {"line": line((2, -1), (2, 3))}).plan
+        publish_plan(connection, drafts, other.id, other.revision, ORDER, live=live)
+        assert [grid_of(connection, event) for event in events] == ["A", "A", "A", "B"]
+        assert left_behind(connection) == []
