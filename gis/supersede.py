@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -42,6 +42,22 @@ class Incoming:
     geometry: Geometries
     profile: str = "external"
     match: str = "code"
+
+
+#: Which way the totals of past windows may be carried along a lineage, without counting events anew. `forward`: all that the
+#: predecessor had is the successor's (a part of its past); `backward`: what the parts have adds up to what the one before had.
+CARRIES: Final[dict[str, str]] = {
+    "split": "backward",
+    "merge": "forward",
+    "successor": "both",
+    "rename": "both",
+    "recode": "both",
+    "reparent": "both",
+    "redistribute": "neither",
+    "reshape": "neither",
+    "retire": "neither",
+    "create": "neither",
+}
 
 
 @dataclass(frozen=True)

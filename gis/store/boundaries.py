@@ -13,6 +13,7 @@ import sqlalchemy as sa
 
 from gis.errors import CodeVoided, GridUnknown
 from gis.partition import Boundaries, Partition, Unit
+from gis.supersede import CARRIES
 
 
 @dataclass(frozen=True)
@@ -227,5 +228,7 @@ def grid_history(connection: sa.Connection, name: str) -> dict[str, Any]:
     return {
         "uid": uid,
         "facts": facts,
-        "lineage": [dict(row._mapping) for row in connection.execute(LINEAGE, {"uid": uid})],
+        "lineage": [
+            dict(row._mapping) | {"carries": CARRIES[row.kind]} for row in connection.execute(LINEAGE, {"uid": uid})
+        ],
     }

@@ -110,6 +110,7 @@ def test_the_history_tells_every_fact_and_the_lineage(asking: Asking) -> None:
     assert "rename" in {one["kind"] for one in history["lineage"]}
     gone = get(asking, "/v1/grids/B1/history")
     (merge,) = [one for one in gone["lineage"] if one["kind"] == "merge"]
+    assert merge["carries"] == "forward"
     assert merge["predecessor"] == gone["uid"]
     assert merge["share"] == pytest.approx(1)
     assert merge["successor"] == get(asking, "/v1/grids/B3")["properties"]["uid"]
