@@ -51,7 +51,7 @@ def create(task: Task) -> Outcome:
 
 
 def _fitted(task: Task, kind: Unit, area: Any, *, from_own: bool) -> tuple[Any, list[Flow]]:
-    """The area noded with the grids of its layer and level: what nobody has, and with `from_own` what they give up."""
+    """The area noded with the grids of its layer and level: what nobody has, or with `from_own` what they give up."""
     drawing = task.drawing
     near = drawing.near(kind.layer, kind.level, as_array([area]))
     shapes = [drawing.shape(uid) for uid in near]
@@ -66,7 +66,10 @@ def _fitted(task: Task, kind: Unit, area: Any, *, from_own: bool) -> tuple[Any, 
         owner[shapely.covers(shape, points)] = i
     if not from_own:
         _refuse_taken(drawing, near, faces[owner >= 0], owner[owner >= 0])
-        faces, owner = faces[owner < 0], owner[owner < 0]
+    chosen = (owner >= 0) == from_own  # carved is what grids give up; drawn is what nobody has
+    faces, owner = faces[chosen], owner[chosen]
+    if not len(faces) and from_own:
+        raise AreaOutside("there is no ground to carve this out of: draw it as an overlay", place="area")
     if not len(faces):
         raise GroundTaken("all of this ground belongs to others of the layer and level: carve it out", place="area")
     drawing.knot(kind.layer, net.inserted)

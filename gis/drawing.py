@@ -247,6 +247,13 @@ class Drawing:
     def _any(self, uid: str) -> Unit:
         return self._units.get(uid) or self.before.units[uid]
 
+    def _keeps_row(self, uid: str) -> bool:
+        """Whether a grid that was there before still is, with the same code and name."""
+        old = self.before.units.get(uid)
+        return (
+            old is not None and self.is_there(uid) and (old.code, old.name) == (self.now(uid).code, self.now(uid).name)
+        )
+
     def _partition(self, layer: str, level: str, held: Partition | None) -> Partition:
         """The partition after the operation; only what changed is put in another place."""
         here = {
@@ -256,12 +263,27 @@ class Drawing:
         if held is not None:
             units = (self.before.units[uid] for uid in here | self._retired if uid in self.before.units)
             old = {held.position[u.code]: u.uid for u in units if (u.layer, u.level) == (layer, level)}
+        if held is not None and all(self._keeps_row(uid) for uid in {*old.values(), *here}):
+            return _redrawn(held, {row: self.shape(uid) for row, uid in old.items()})
         new = [(unit.code, unit.name, self.shape(unit.uid)) for unit in map(self.now, sorted(here))]
         kept = [i for i in range(len(held)) if i not in old] if held is not None else []
         rows = [(held.codes[i], held.names[i] if held.names else "", held.geometry[i]) for i in kept] if held else []
         every = [*rows, *new]
         shapes = as_array([shape for _, _, shape in every])
         return Partition(layer, level, tuple(code for code, _, _ in every), shapes, tuple(name for _, name, _ in every))
+
+
+def _redrawn(held: Partition, shapes: dict[int, Any]) -> Partition:
+    """The partition with new shapes at some rows; codes, names and order stay, so nothing is sorted or checked again."""
+    geometry = held.geometry.copy()
+    for row, shape in shapes.items():
+        geometry[row] = shape
+    geometry.flags.writeable = False
+    after = object.__new__(Partition)
+    fields = {"layer": held.layer, "level": held.level, "codes": held.codes, "names": held.names, "geometry": geometry}
+    for name, value in fields.items():
+        object.__setattr__(after, name, value)
+    return after
 
 
 def _directed(shapes: Sequence[Any], sign: int) -> tuple[Floats, npt.NDArray[np.int64]]:

@@ -21,6 +21,7 @@ from gis.partition import Geometries
 Vertex: TypeAlias = tuple[float, float]
 #: Two vertices, the smaller one first: an edge has no direction.
 Edge: TypeAlias = tuple[Vertex, Vertex]
+Bounds: TypeAlias = tuple[float, float, float, float]
 
 #: Degrees, 0.1 mm: so near to a vertex or an edge a drawn line is meant to be on it. GeoJSON often has 9 digits.
 NEAR = 1e-9
@@ -33,11 +34,17 @@ def edge(one: Vertex, other: Vertex) -> Edge:
     return (one, other) if one < other else (other, one)
 
 
-def edges_of(shape: Any) -> list[Edge]:
-    """All edges of a polygon's or multipolygon's rings."""
+def edges_of(shape: Any, within: Bounds | None = None) -> list[Edge]:
+    """The edges of a polygon's or multipolygon's rings; with `within` those whose boxes meet it (west, south, east, north)."""
     places, ring = shapely.get_coordinates(shapely.get_rings(shapely.get_parts(shape)), return_index=True)
-    vertices = list(map(tuple, places.tolist()))
-    return [edge(vertices[i], vertices[i + 1]) for i in np.flatnonzero(ring[1:] == ring[:-1]).tolist()]
+    a, b = places[:-1], places[1:]
+    kept = ring[1:] == ring[:-1]
+    if within is not None:
+        west, south, east, north = within
+        kept &= (np.maximum(a[:, 0], b[:, 0]) >= west) & (np.minimum(a[:, 0], b[:, 0]) <= east)
+        kept &= (np.maximum(a[:, 1], b[:, 1]) >= south) & (np.minimum(a[:, 1], b[:, 1]) <= north)
+    ends = zip(map(tuple, a[kept].tolist()), map(tuple, b[kept].tolist()), strict=True)
+    return [edge(one, other) for one, other in ends]
 
 
 def lines_of(edges: Iterable[Edge]) -> Geometries:

@@ -17,7 +17,7 @@ import shapely
 from gis.codes import sequence
 from gis.creating import create, set_shapes
 from gis.cutting import as_array, check_line, check_parts, check_sizes, cut, united
-from gis.drawing import Drawing
+from gis.drawing import OVER_SEVERAL, Drawing
 from gis.errors import GridMissing, GridsApart, OperationInvalid, ParentsDiffer
 from gis.grounds import Flow, connected, follow, give, touch
 from gis.operations import Operation, lines_in, parse_operation, shape_of
@@ -61,8 +61,7 @@ def redraw(
     drawing = task.drawing
     outcome = _CARRIED_OUT[operation.op](task)
     drawing.place_parents()
-    free = operation.op in {"create", "shapes"} or (operation.op == "retire" and "into" not in operation.body)
-    drawing.check(_PLACE.get(operation.op, "grid"), free=free)
+    drawing.check(_PLACE.get(operation.op, "grid"), free=_is_free(operation))
     complete = parse_operation(operation.completed(**outcome.members).body)
     changed = (Lineage("reshape", uid, uid) for uid in sorted(drawing.moved) if _goes_on(drawing, uid))
     lineage = tuple(dict.fromkeys([*outcome.lineage, *changed]))
@@ -99,6 +98,13 @@ def redraw_all(
 _PLACE = {
     "split": "lines", "merge": "grids", "reshape": "line", "transfer": "area", "create": "area", "shapes": "shapes",
 }  # fmt: skip
+
+
+def _is_free(operation: Operation) -> bool:
+    """Whether a layer may win or lose ground by this operation."""
+    if operation.op == "create":
+        return operation.body.get("mode") != "carve" or operation.body["layer"] in OVER_SEVERAL
+    return operation.op == "shapes" or (operation.op == "retire" and "into" not in operation.body)
 
 
 def _goes_on(drawing: Drawing, uid: str) -> bool:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import shapely
 
-from gis.cutting import Cut, as_array, check_line, check_parts, check_sizes, cut, cut_along, united
+from gis.cutting import Cut, as_array, check_line, check_parts, check_sizes, cut, cut_along, outline_of, united
 from gis.errors import GridsApart, GridSwallowed, LineMisses
 from gis.grounds import Flow, follow, touch
 from gis.noding import Vertex, edges_of
@@ -123,10 +123,7 @@ def _owner(face: Any, old: Sequence[Any]) -> int:
 
 def _bulges(done: Cut, old: Sequence[Any]) -> list[int] | None:
     """The grid of each face when ground between the line and the old common border changes hands; None when there is none."""
-    common = set(edges_of(old[0])) & set(edges_of(old[1]))
-    outer = {
-        piece for one in set(done.border) - common for piece in pairwise([one[0], *done.knots.get(one, ()), one[1]])
-    }
+    outer = {piece for one in outline_of(old) for piece in pairwise([one[0], *done.knots.get(one, ()), one[1]])}
     outer |= {(b, a) for a, b in outer}
     owners = [_owner(face, old) for face in done.faces]
     bulges = [i for i in done.divided if outer.isdisjoint(edges_of(done.faces[i]))]

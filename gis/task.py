@@ -90,7 +90,7 @@ class Task:
             raise CodeTaken(f"code {code} is in use: give another", place=place, grid=code)
         if code in self.voided:
             raise CodeTaken(f"code {code} is void and never used again: give another", place=place, grid=code)
-        PROFILES["cn15" if self._profile(kind, parent) == "cn15" and kind.level == "grid" else "plain"].validate(code)
+        PROFILES[self.profile or ("cn15" if self._digits(kind) == {15} else "plain")].validate(code)
         self._used.add(code)
         return code
 
@@ -106,8 +106,15 @@ class Task:
         return code
 
     def _profile(self, kind: Unit, parent: str | None) -> str:
-        """The profile asked for, else cn15 where every code of the layer and level has its form, else external."""
-        return self.profile or detected_profile(self.drawing, kind, parent)
+        """The profile asked for, else cn15 where all codes of the layer and level have 15 digits and the parent's 12, else external."""
+        below = parent is not None and len(parent) == 12 and parent.isascii() and parent.isdigit()
+        return self.profile or ("cn15" if below and self._digits(kind) <= {15} else "external")
+
+    def _digits(self, kind: Unit) -> set[int]:
+        """How many digits the codes of a layer and level have; 0 for those with other characters."""
+        held = self.drawing.before.partition(kind.layer, kind.level)
+        codes = held.codes if held is not None else ()
+        return {len(code) if code.isascii() and code.isdigit() else 0 for code in codes}
 
     def uid(self, given: str | None) -> str:
         """The uid given by a completed operation, else a new one."""
@@ -115,16 +122,6 @@ class Task:
         if self.drawing.is_there(uid) or uid in self.drawing.before.units:
             raise CodeTaken(f"the uid {uid} is in use", place="uid")
         return uid
-
-
-def detected_profile(drawing: Drawing, kind: Unit, parent: str | None) -> str:
-    """cn15 where all codes of a layer and level have 15 digits (or there are none, and the parent's has 12), else external."""
-    held = drawing.before.partition(kind.layer, kind.level)
-    digits = {
-        len(code) if code.isascii() and code.isdigit() else 0 for code in (held.codes if held is not None else ())
-    }
-    below = parent is not None and len(parent) == 12 and parent.isascii() and parent.isdigit()
-    return "cn15" if below and digits <= {15} else "external"
 
 
 def follows_parents(unit: Unit) -> bool:

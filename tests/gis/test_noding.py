@@ -100,3 +100,10 @@ def test_faces_fill_the_ground(turn: float) -> None:
     assert shapely.area(done.faces).sum() == pytest.approx(shapely.area(ground), abs=1e-12)
     assert shapely.coverage_is_valid(done.faces)
     assert all(pairs for pairs in done.parted)
+
+
+def test_a_hole_that_touches_the_border_is_cut_as_well() -> None:
+    ground = shapely.Polygon([(0, 0), (2, 0), (4, 0), (4, 4), (0, 4)], [[(2, 0), (3, 2), (2, 3), (1, 2)]])
+    done = cut([ground], [[(-1.0, 2.5), (5.0, 2.5)]])
+    assert shapely.area(done.faces).sum() == pytest.approx(shapely.area(ground))
+    assert len(done.faces) == 3
