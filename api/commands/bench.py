@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from gis.partition import Geometries
 
 #: What there is to measure, and what is planned.
-JOBS = ("locate",)
-PLANNED = ("report", "batch", "coverage", "hotspot", "redraw")
+JOBS = ("locate", "report", "batch")
+PLANNED = ("coverage", "hotspot", "redraw")
 
 #: PostGIS takes tens of microseconds a place.
 _POSTGIS_PLACES = 50_000
@@ -34,15 +34,26 @@ def register(app: typer.Typer) -> None:
 
     @app.command("bench")
     def bench(
-        jobs: Annotated[list[str] | None, typer.Argument(help="What to measure: locate")] = None,
+        jobs: Annotated[
+            list[str] | None, typer.Argument(help="What to measure: locate (the default), report, batch")
+        ] = None,
         city: Annotated[str, typer.Option("--city", help="Synthetic city: A 57 grids, B 3,000, C 100,000")] = "B",
         places: Annotated[int, typer.Option("--places", help="Places asked for, at least 1,000")] = 1_000_000,
         postgis: Annotated[bool, typer.Option("--postgis/--no-postgis", help="Ask PostGIS as well")] = True,
+        workers: Annotated[int, typer.Option("--workers", help="report: also with so many workers", min=1, max=8)] = 1,
+        seconds: Annotated[float, typer.Option("--seconds", help="report: of every round", min=0.5, max=60)] = 4.0,
+        rows: Annotated[int, typer.Option("--rows", help="batch: reports in a file", min=100)] = 100_000,
         as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line instead of a table")] = False,
     ) -> None:
-        """How quick this installation is, beside its peers, on a synthetic city: ratios of one run on one core."""
-        _refuse_unknown(jobs or list(JOBS), city, places)
-        _locate(city, places, postgis, as_json)
+        """How quick this installation is, beside its peers, on a synthetic city: ratios of one run."""
+        asked = jobs or ["locate"]
+        _refuse_unknown(asked, city, places)
+        if "locate" in asked:
+            _locate(city, places, postgis, as_json)
+        if "report" in asked or "batch" in asked:
+            from api.benching.table import staged_jobs
+
+            staged_jobs(asked, city, workers=workers, seconds=seconds, rows=rows, as_json=as_json)
 
 
 def _refuse_unknown(jobs: list[str], city: str, places: int) -> None:

@@ -67,7 +67,7 @@ def test_shapely_and_geopandas_answer_as_they_should(town: City, places: Floats)
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        ("report", "not there yet"),
+        ("coverage", "not there yet"),
         ("hotspot", "not there yet"),
         ("nonsense", "no bench nonsense"),
         ("locate --city D", "A, B or C"),
