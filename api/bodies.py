@@ -142,6 +142,7 @@ POLICY: Final = _body(
                         "timezone": {"type": "string", "default": "Asia/Shanghai"},
                         "rules": {"type": "array", "items": _RULE},
                         "doubt": {"type": "array", "items": _IN_DOUBT},
+                        "redraw": {"type": "object", "example": {"max_households": 500, "min_compactness": 0.2}},
                     },
                 },
                 "reason": _REASON,

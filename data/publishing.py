@@ -13,6 +13,7 @@ from datetime import datetime
 from uuid import UUID
 
 from data.decide import Policy
+from data.planfindings import plan_findings
 from data.plans import Draft, Drafts, on_newest, rebased
 from data.reassign import Reassigned, reassign_due, refuse_rule
 from gis.errors import FieldMissing, GenerationOrder, StateConflict, TopologyRefused
@@ -124,7 +125,7 @@ def _publish(
     newest = newest_generation(connection)
     refuse_time(connection, order)
     draft = _draft(connection, drafts, plan, order)
-    _refuse_findings(draft.findings, order)
+    _refuse_findings(plan_findings(connection, draft), order)
     return commit(connection, order, newest, draft.base, draft.boundaries, _facts(draft), policy, live)
 
 

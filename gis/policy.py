@@ -3,7 +3,8 @@
     {"timezone": "Asia/Shanghai",
      "rules": [{"id", "first", "backup", "categories", "channels", "owners", "grids", "hours", "since", "until", "author", "reason"}],
      "doubt": [{"categories": ["06*"], "channels": ["hotline"], "policy": "auto" | "joint" | "ask", "threshold": 0.8, "tell": 0.1,
-                "prior": "none" | "households"}]}
+                "prior": "none" | "households"}],
+     "redraw": {"max_households": 500, "min_compactness": 0.2, ...}}          what a redrawn grid should be: `gis.redrawrules`
 
 The first entry of `doubt` that fits decides; without one the policy is `auto`, without a prior.
 """
@@ -19,6 +20,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from gis.errors import ParameterInvalid
 from gis.jurisdiction import Facts, Rule, parse_rules
+from gis.redrawrules import RuleLimits, parse_limits
 
 POLICIES: Final = ("auto", "joint", "ask")
 #: What may be known before a report; the first is nothing.
@@ -53,6 +55,7 @@ class PolicyDocument:
     zone: tzinfo = UTC
     rules: tuple[Rule, ...] = ()
     doubt: tuple[InDoubt, ...] = field(default=())
+    redraw: RuleLimits = field(default_factory=RuleLimits)
 
     @property
     def priors(self) -> frozenset[str]:
@@ -66,8 +69,8 @@ class PolicyDocument:
 
 def parse_policy(value: Any, layers: Sequence[str], number: int = 0) -> PolicyDocument:
     """The policy a JSON object states; ParameterInvalid names the member at fault."""
-    if not isinstance(value, dict) or set(value) - {"timezone", "rules", "doubt"}:
-        raise ParameterInvalid("a policy has the members timezone, rules, doubt", place="policy")
+    if not isinstance(value, dict) or set(value) - {"timezone", "rules", "doubt", "redraw"}:
+        raise ParameterInvalid("a policy has the members timezone, rules, doubt, redraw", place="policy")
     doubt = value.get("doubt", [])
     if not isinstance(doubt, list):
         raise ParameterInvalid("doubt is a list", place="doubt")
@@ -76,6 +79,7 @@ def parse_policy(value: Any, layers: Sequence[str], number: int = 0) -> PolicyDo
         _zone(value.get("timezone", "Asia/Shanghai")),
         parse_rules(value.get("rules", []), layers),
         tuple(_in_doubt(entry, f"doubt[{i}]") for i, entry in enumerate(doubt)),
+        parse_limits(value.get("redraw", {})),
     )
 
 

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import shapely
 
+from gis.errors import ParameterInvalid
 from gis.findings import ERROR_M2, Finding, m2_text, ordered, polygonal_each
 from gis.ground import Floats, border_m, ground_m2
 from gis.partition import Geometries, Partition
@@ -40,6 +41,26 @@ class RuleLimits:
     min_compactness: float | None = MIN_COMPACTNESS
     max_across_m2: float | None = ERROR_M2
     max_detached_m2: float | None = ERROR_M2
+
+
+def parse_limits(value: Any) -> RuleLimits:
+    """The thresholds a JSON object states, null for a rule that is off; ParameterInvalid names the member at fault."""
+    known = RuleLimits.__dataclass_fields__
+    if not isinstance(value, dict) or set(value) - set(known):
+        raise ParameterInvalid(f"redraw has the members {', '.join(known)}", place="redraw")
+    for name, limit in value.items():
+        if limit is not None and (isinstance(limit, bool) or not isinstance(limit, int | float) or not limit >= 0):
+            raise ParameterInvalid(f"{name} is a number from 0 on, or null", place=f"redraw.{name}")
+    limits = RuleLimits(**value)
+    for least, most in (
+        ("min_area_m2", "max_area_m2"),
+        ("min_households", "max_households"),
+        ("min_members", "max_members"),
+    ):
+        low, high = getattr(limits, least), getattr(limits, most)
+        if low is not None and high is not None and low > high:
+            raise ParameterInvalid(f"{least} is above {most}", place=f"redraw.{least}")
+    return limits
 
 
 def rule_warnings(

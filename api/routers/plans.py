@@ -24,6 +24,7 @@ from api.plandeps import (
     whole_plan,
 )
 from data import plans as drawing
+from data.planfindings import plan_findings
 from gis.errors import ParameterInvalid
 from gis.store import plans
 
@@ -79,7 +80,7 @@ def operate(
         "plan": plan_json(applied.plan),
         "operation": operation_json(applied.operation),
         "changed": sorted(_codes(applied.draft, applied.draft.by_step[-1])),
-        **findings_json(applied.draft.findings),
+        **findings_json(plan_findings(connection, applied.draft)),
     }
     return Json(content, 201, etag(applied.plan.revision))
 
@@ -132,7 +133,7 @@ def grids(
 @router.get("/{plan}/findings", summary="What is wrong or doubtful")
 def findings(_: Viewer, plan: UUID, connection: Connection, drafts: DraftsKept) -> Json:
     """Findings about the grids that the plan touched; errors block publishing, warnings need a word."""
-    return Json(findings_json(drafts.draft(connection, plans.read(connection, plan)).findings))
+    return Json(findings_json(plan_findings(connection, drafts.draft(connection, plans.read(connection, plan)))))
 
 
 @router.get("/{plan}/comments", summary="What was said about a plan")

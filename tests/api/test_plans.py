@@ -230,3 +230,29 @@ def test_comments_stand_at_their_place(asking: Asking) -> None:
 def test_an_unknown_plan_is_a_404(asking: Asking) -> None:
     answer = asking.http.get("/v1/plans/01900000-0000-7000-8000-000000000000")
     assert (answer.status_code, answer.json()["code"]) == (404, "plan-unknown")
+
+
+def test_the_towns_rules_warn_and_want_a_word_at_publication(own: Asking) -> None:
+    limits = {"redraw": {"max_area_m2": 500_000, "min_households": 1}}
+    headers = {"If-Match": '"0"'}
+    put = own.as_("s-key").put("/v1/policy", json={"policy": limits, "reason": "标准"}, headers=headers)
+    assert put.status_code == 200, put.text
+    planning = Planning(own)
+    answer = planning.post("operations", split()).json()
+    told = [(one["kind"], one["severity"]) for one in answer["findings"]]
+    assert told.count(("size", "warning")) == 4, answer["findings"]  # two halves, both too large and without households
+    planning.post("submit")
+    planning.post("approve", key="s-key")
+    refused = planning.post("publish", {}, key="s-key")
+    assert (refused.json()["place"], refused.json()["summary"]["size"]) == ("reason", 4)
+    assert planning.post("publish", {"reason": "暂时如此"}, key="s-key").status_code == 200
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"max_area_m2": -1}, {"min_compactness": "x"}, {"colour": 1}, {"min_members": 9, "max_members": 1}]
+)
+def test_rules_that_cannot_be_meant_are_refused(asking: Asking, wrong: dict[str, Any]) -> None:
+    body = {"policy": {"redraw": wrong}, "reason": "x"}
+    answer = asking.as_("s-key").put("/v1/policy", json=body, headers={"If-Match": '"0"'})
+    assert answer.status_code in {400, 422}
+    assert answer.json()["place"].startswith("redraw")
