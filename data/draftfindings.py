@@ -56,7 +56,7 @@ def _of(
     # A hole where ground was given up touches none of the grids that were changed.
     near = tree.query(given_up, predicate="intersects")[1] if len(given_up) else rows
     concerned = {part.codes[i] for i in np.unique(np.concatenate((rows, near)))}
-    judged = (_gap(finding, part, tree, base) if finding.kind == "gap" else finding for finding in found)
+    judged = (_gap(finding, part, tree, base, after) if finding.kind == "gap" else finding for finding in found)
     kept = [finding for finding in judged if finding is not None and concerned.intersection(finding.grids)]
     return [*kept, *_parents(part, rows, after)]
 
@@ -76,8 +76,13 @@ def _rows(
     return np.array(sorted(rows), dtype=np.intp), given_up
 
 
-def _gap(finding: Finding, part: Partition, tree: shapely.STRtree, base: Boundaries) -> Finding | None:
-    """The gap without what other grids have of it; None when nothing is left; accepted when the base has it already."""
+def _gap(
+    finding: Finding, part: Partition, tree: shapely.STRtree, base: Boundaries, after: Boundaries
+) -> Finding | None:
+    """The gap without what other grids have of it; None when nothing is left.
+
+    Accepted when the base has it already, or grids of another layer fill it: ground that was carved out for them.
+    """
     others = part.geometry[tree.query(finding.geometry, predicate="intersects")]
     left = polygonal(shapely.difference(finding.geometry, shapely.union_all(others)))
     size = _m2(left)
@@ -86,9 +91,17 @@ def _gap(finding: Finding, part: Partition, tree: shapely.STRtree, base: Boundar
     held = base.partition(part.layer, part.level)
     shapes = [] if held is None else held.geometry[shapely.STRtree(held.geometry).query(left, predicate="intersects")]
     taken = _m2(polygonal(shapely.intersection(left, shapely.union_all(shapes)))) if len(shapes) else 0.0
-    if taken <= ERROR_M2 and held is not None:
+    if (taken <= ERROR_M2 and held is not None) or _is_filled(left, part, after):
         return replace(finding, severity="warning", area_m2=size, geometry=left, accepted=True)
     return replace(finding, area_m2=size, geometry=left)
+
+
+def _is_filled(gap: shapely.Geometry, part: Partition, after: Boundaries) -> bool:
+    """Whether grids of other layers have all of the gap."""
+    layers = [p for p in after.partitions if p.layer != part.layer and p.level == part.level]
+    over = [p.geometry[p.tree.query(gap, predicate="intersects")] for p in layers]
+    shapes = np.concatenate(over) if over else np.empty(0, dtype=object)
+    return bool(len(shapes)) and _m2(polygonal(shapely.difference(gap, shapely.union_all(shapes)))) <= ERROR_M2
 
 
 def _m2(shape: shapely.Geometry) -> float:

@@ -256,3 +256,22 @@ def test_rules_that_cannot_be_meant_are_refused(asking: Asking, wrong: dict[str,
     answer = asking.as_("s-key").put("/v1/policy", json=body, headers={"If-Match": '"0"'})
     assert answer.status_code in {400, 422}
     assert answer.json()["place"].startswith("redraw")
+
+
+def test_ground_carved_out_for_a_dedicated_grid_is_no_gap(asking: Asking) -> None:
+    planning = Planning(asking)
+    ring = line((0.2, 0.2), (0.4, 0.2), (0.4, 0.4), (0.2, 0.4), (0.2, 0.2))["coordinates"]
+    area = {"type": "Polygon", "coordinates": [ring]}
+    carve = {
+        "op": "create",
+        "area": area,
+        "layer": "dedicated",
+        "level": "grid",
+        "parent": "V1",
+        "code": f"S{next(NUMBERS)}",
+    }
+    answer = planning.post("operations", carve | {"name": "学校", "mode": "carve"})
+    assert answer.status_code == 201, answer.text
+    gaps = [one for one in answer.json()["findings"] if one["kind"] == "gap"]
+    assert [(one["severity"], one["accepted"]) for one in gaps] == [("warning", True)]
+    assert planning.post("submit").status_code == 200
