@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -26,6 +27,7 @@ def staged_jobs(jobs: Sequence[str], city: str, *, workers: int, seconds: float,
             "bench report needs asyncpg: install the extra bench (sh scripts/setup does)", place="JOB"
         )
     sys.stderr.write(f"city {city}: a PostGIS of its own, {CITIES[city].grids:,} grids\n")
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that servers and files are gone then too
     with staged(drawn(CITIES[city])) as stage:
         for job in jobs:
             if job == "report":
