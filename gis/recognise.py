@@ -22,7 +22,7 @@ from gis.operations import parse_operation
 from gis.partition import Boundaries, Geometries, Partition
 from gis.recogniseguesses import Group, geojson, guesses, transfers
 from gis.redraw import redraw_all
-from gis.snapping import NOISE, settled, with_vertices
+from gis.snapping import NOISE, ON, settled, with_vertices
 from gis.supersede import Incoming, overlaps, same_shape
 
 Body = dict[str, Any]
@@ -229,7 +229,7 @@ def _shapes(work: _Work, groups: list[Group]) -> Body:
         if len(held)
         else []
     )
-    dense = with_vertices(held[near], shapely.get_coordinates(drawn)) if near else held[:0]
+    dense = with_vertices(held[near], shapely.get_coordinates(drawn), ON) if near else held[:0]
     created = frozenset().union(*(group.created for group in groups))
     wanted = dict(zip(new, drawn, strict=True))
     codes = list(others)

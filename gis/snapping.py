@@ -23,6 +23,8 @@ Ends: TypeAlias = tuple[Vertex, Vertex]
 
 #: Degrees, 2 cm northwards: nearer is noise. Rounding to 7 decimals moves a vertex by 0.8 cm at most.
 NOISE: Final = 1.8e-7
+#: Degrees: nearer a computed place is on its edge.
+ON: Final = 1e-12
 
 
 def settled(shapes: Geometries, ours: Geometries) -> Geometries:
@@ -80,11 +82,14 @@ def _edges(shapes: Geometries) -> Floats:
     return np.asarray(distinct[(distinct[:, :2] != distinct[:, 2:]).any(axis=1)].reshape(-1, 2, 2), dtype=np.float64)
 
 
-def with_vertices(shapes: Geometries, vertices: Floats) -> Geometries:
-    """The shapes with each of `vertices` that one of their edges passes nearer than NOISE put into that edge."""
+def with_vertices(shapes: Geometries, vertices: Floats, near: float = NOISE) -> Geometries:
+    """The shapes with each of `vertices` that one of their edges passes nearer than `near` degrees put into that edge.
+
+    A shape that this would make cross itself stays as it is.
+    """
     edges, vertices = _edges(shapes), np.unique(vertices, axis=0)
     vertex, at = shapely.STRtree(shapely.linestrings(edges)).query(
-        shapely.points(vertices), predicate="dwithin", distance=NOISE
+        shapely.points(vertices), predicate="dwithin", distance=near
     )
     inner = ((vertices[vertex][:, None] != edges[at]).any(axis=2)).all(axis=1)
     between: dict[Ends, list[Vertex]] = defaultdict(list)
@@ -97,6 +102,8 @@ def with_vertices(shapes: Geometries, vertices: Floats) -> Geometries:
         return shapes
     dense = np.empty(len(shapes), dtype=object)
     dense[:] = [_dense(shape, between) for shape in shapes]
+    broken = ~shapely.is_valid(dense) & shapely.is_valid(shapes)
+    dense[broken] = shapes[broken]
     return dense
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from maps import colouring, style, words
-from maps.grids import CONTEXT_KINDS, GridShape, GridsView, Reports
+from maps.grids import CONTEXT_KINDS, ContextShape, GridShape, GridsView, Reports
 
 if TYPE_CHECKING:
     from maps.base import Basemap
@@ -34,7 +34,7 @@ def payload(view: GridsView) -> dict[str, Any]:
 
     Coordinates have 6 decimals. Layers are listed with the one that wins first; `fill` is an index into `fills`.
     """
-    shift = _shift(view.basemap)
+    shift = shift_of(view.basemap)
     grids, simplified = _features(view.grids, shift)
     outlines, _ = _features(view.outlines, shift)
     for feature, fill in zip(grids, fills(view.grids), strict=True):
@@ -55,13 +55,13 @@ def payload(view: GridsView) -> dict[str, Any]:
         "grids": {"type": "FeatureCollection", "features": grids},
         "outlines": {"type": "FeatureCollection", "features": outlines},
         "layers": layers_present(view.grids),
-        "context": _context(view, shift),
+        "context": context_features(view.context, shift),
         "reports": _single_reports(view.reports, view.single_cap, view, shift),
         "totals": counted,
         "simplified": simplified,
         "notes": list(view.notes),
         "extent": extent(view, shift),
-        "basemap": _basemap(view.basemap),
+        "basemap": basemap_json(view.basemap),
     }
 
 
@@ -264,10 +264,10 @@ def geojson(shape: Any, shift: Shift) -> dict[str, Any]:
     return {"type": "LineString", "coordinates": ring(shape)}
 
 
-def _context(view: GridsView, shift: Shift) -> list[dict[str, Any]]:
+def context_features(context: Sequence[ContextShape], shift: Shift) -> list[dict[str, Any]]:
     """One feature a kind, width and dimension: thousands of streets and houses are few shapes to draw."""
     held: dict[tuple[int, str, float, str], list[Any]] = {}
-    for shape in view.context:
+    for shape in context:
         kind = shape.geometry.geom_type.removeprefix("Multi")
         if shape.kind in CONTEXT_KINDS and kind in {"Polygon", "LineString"} and not shape.geometry.is_empty:
             key = (CONTEXT_KINDS.index(shape.kind), shape.kind, shape.width, kind)
@@ -336,7 +336,7 @@ def extent(view: GridsView, shift: Shift) -> list[float]:
     return list(NOWHERE)
 
 
-def _shift(basemap: Basemap | None) -> Shift:
+def shift_of(basemap: Basemap | None) -> Shift:
     """Storage coordinates into those that the tiles are drawn in; the identity without a basemap."""
     if basemap is None or basemap.crs in {"wgs84", "cgcs2000"}:
         return lambda places: places
@@ -351,7 +351,8 @@ def _shift(basemap: Basemap | None) -> Shift:
     return shifted
 
 
-def _basemap(basemap: Basemap | None) -> dict[str, Any] | None:
+def basemap_json(basemap: Basemap | None) -> dict[str, Any] | None:
+    """What the page needs to know of its tiles; None without any."""
     if basemap is None:
         return None
     return {

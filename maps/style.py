@@ -44,6 +44,12 @@ COLOURS: Final = {
     "water-line": "#3d68a3",
     "building": "#a9a296",
     "field": "#dfe8c8",
+    "plan-piece": "#f3b562",
+    "plan-line": "#8a4b00",
+    "plan-before": "#4a5866",
+    "plan-after": "#d7191c",
+    "plan-touched": "#e4e7f5",
+    "plan-quiet": "#f7f7f4",
     "warning": "#8a4b00",
     "warning-soft": "#fdf1de",
     "error": "#a11212",
@@ -66,6 +72,9 @@ TEXT_PAIRS: Final = (
     ("warning", "warning-soft"),
     ("error", "error-soft"),
     ("focus", "surface"),
+    ("ink", "plan-piece"),
+    ("ink", "plan-touched"),
+    ("plan-line", "surface"),
 )
 
 #: Chinese first, from what Windows, macOS, Android and Linux desktops carry; nothing is fetched.
