@@ -42,8 +42,14 @@ class PlanImpact:
 def plan_impact(
     connection: Connection, drafts: Drafts, live: LiveLoads, plan: StoredPlan, *, fresh: bool = False
 ) -> PlanImpact:
-    """What the plan changes as it is drawn, on the newest generation; loads may be some seconds old unless `fresh`."""
-    found, draft = on_newest(connection, drafts, plan)
+    """What the plan changes as it is drawn, on the newest generation; loads may be some seconds old unless `fresh`.
+
+    Of a plan that is published, what it changed on its own base.
+    """
+    if plan.state == "published":
+        found, draft = plan, drafts.draft(connection, plan)
+    else:
+        found, draft = on_newest(connection, drafts, plan)
     loads = live.loads(connection, fresh=fresh)
     told = impact(draft.base, draft.boundaries, loads.loads, touched=draft.touched)
     return PlanImpact(told, loads, found.base)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Annotated, Literal
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Depends, Query
@@ -11,9 +12,13 @@ from starlette.responses import Response
 
 from api.deps import AtMoment, BBox, Connection, LiveBoundaries, SettingsInForce, Viewer, interval, known_parameters
 from api.memory import give_back
+from api.plandeps import DraftsKept, LoadsKept
 from data.mapview import MapWish, grids_view
+from data.planmap import PlanWish
+from data.planmap import plan_map as drawn_plan
 from gis.errors import ParameterInvalid
 from gis.store.events import EventFilter
+from gis.store.plans import read as read_plan
 
 #: 64 MB while it is drawn.
 MOST_PIXELS = 16_000_000
@@ -54,3 +59,31 @@ def grids_map(
     if f == "png":
         return Response(render_png(view, width, height), media_type="image/png", background=BackgroundTask(give_back))
     return Response(render_html(view), media_type="text/html; charset=utf-8", background=BackgroundTask(give_back))
+
+
+@router.get("/plans/{plan}", summary="A plan before and after", response_class=Response)
+def plan_map(
+    who: Viewer,
+    plan: UUID,
+    connection: Connection,
+    drafts: DraftsKept,
+    loads: LoadsKept,
+    given: SettingsInForce,
+    f: Annotated[Literal["html", "png", "pdf"], Query(description="page, picture, or printable A3 sheet")] = "html",
+    layer: str | None = None,
+    lang: Literal["zh", "en"] | None = None,
+    width: Annotated[int, Query(ge=400, le=4_800)] = 2_400,
+) -> Response:
+    """Before and after, ground and events that change hands, the table of changes; as a page, a PNG or a PDF."""
+    from maps.plan import render_html, render_pdf, render_png
+
+    del who
+    wish = PlanWish(ZoneInfo(given.timezone), layer, lang or given.language)
+    view = drawn_plan(connection, drafts, loads, read_plan(connection, plan), wish)
+    after = BackgroundTask(give_back)
+    if f == "pdf":
+        name = f'inline; filename="gridbeat-plan-{plan}.pdf"'
+        return Response(render_pdf(view), 200, {"Content-Disposition": name}, "application/pdf", after)
+    if f == "png":
+        return Response(render_png(view, width), media_type="image/png", background=after)
+    return Response(render_html(view), media_type="text/html; charset=utf-8", background=after)

@@ -275,3 +275,16 @@ def test_ground_carved_out_for_a_dedicated_grid_is_no_gap(asking: Asking) -> Non
     gaps = [one for one in answer.json()["findings"] if one["kind"] == "gap"]
     assert [(one["severity"], one["accepted"]) for one in gaps] == [("warning", True)]
     assert planning.post("submit").status_code == 200
+
+
+@pytest.mark.parametrize(("f", "begins"), [("html", b"<!DOCTYPE html>"), ("png", b"\x89PNG"), ("pdf", b"%PDF-")])
+def test_a_plan_has_a_map_in_every_form(asking: Asking, f: str, begins: bytes) -> None:
+    asking.report(lon=LON + 0.002)
+    planning = Planning(asking, "图上方案")
+    planning.post("operations", split())
+    answer = asking.http.get(f"/maps/plans/{planning.id}", params={"f": f})
+    assert answer.status_code == 200, answer.text
+    assert answer.content.lstrip().startswith(begins)
+    if f == "html":
+        assert "图上方案" in answer.text
+    assert asking.http.get(f"/maps/plans/{planning.id}", params={"layer": "foo"}).json()["place"] == "layer"
