@@ -14,9 +14,11 @@ from __future__ import annotations
 import logging
 import threading
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 import numpy as np
 import numpy.typing as npt
@@ -84,29 +86,41 @@ def reassign_due(
 
 
 def _reassign(connection: Connection, live: Live, owed: Owed, policy: Policy, prepared: State | None) -> Reassigned:
-    touched = owing.touched_grids(connection, owed.published_at)
-    ground = owing.touched_ground(connection, owed.published_at)
-    found = owing.open_events(connection, owed.due_at, touched, ground, max(policy.tolerance_m, PAD_M))
+    touched = owing.touched_by(connection, owed)
+    found = owing.open_events(connection, owed.due_at, touched, max(policy.tolerance_m, PAD_M))
     flows: Counter[tuple[str | None, str | None]] = Counter()
     if len(found):
         known = prepared is not None and prepared.boundaries.generation == owed.generation
         state = prepared if prepared and known else live.state(connection, Moment(owed.due_at, owed.due_at))
-        task = _Task(connection, live, state, owed)
+        task = _Task(connection, live, state, owed, touched.recoded)
         rows = task.doubtful(found).tolist()
         for begin in range(0, len(rows), CHUNK):
-            task.settle(found, rows[begin : begin + CHUNK])
+            part = rows[begin : begin + CHUNK]
+            task.settle([found.id[i] for i in part], [found.received_at[i] for i in part])
         flows = task.flows
     owing.paid(connection, owed.generation, flows.total())
     return Reassigned(owed.generation, owed.rule, len(found), flows.total(), dict(flows))
 
 
+def renew(connection: Connection, event: UUID, received_at: datetime) -> None:
+    """An event that is open again has the grid that it would have if it had been open all the time; the caller holds it."""
+    last = owing.last_paid(connection)
+    if last is None or received_at >= last.due_at:
+        return
+    live = Live()
+    state = live.state(connection, Moment(last.due_at, last.due_at))
+    _Task(connection, live, state, last).settle([event], [received_at])
+
+
 class _Task:
     """One generation's reassignment in the state that it brought."""
 
-    def __init__(self, connection: Connection, live: Live, state: State, owed: Owed) -> None:
+    def __init__(
+        self, connection: Connection, live: Live, state: State, owed: Owed, recoded: frozenset[str] = frozenset()
+    ) -> None:
         self.connection, self.live, self.state, self.owed = connection, live, state, owed
         self.made_at = clock(connection)
-        self.recoded = owing.recoded_grids(connection, owed.published_at)
+        self.recoded = recoded
         self.heirs = owing.heirs(connection, owed.generation)
         self.flows: Counter[tuple[str | None, str | None]] = Counter()
         self.policies: dict[tuple[float, float, int], Policy] = {}
@@ -125,11 +139,9 @@ class _Task:
         alone = np.sum([one >= 0 for one in located.by_layer.values()], axis=0) < 2
         return np.flatnonzero(_among(found.grid, self.recoded) | ~(plain & same & alone | by_word & alive))
 
-    def settle(self, found: OpenEvents, rows: list[int]) -> None:
+    def settle(self, ids: Sequence[UUID], received_at: Sequence[datetime]) -> None:
         """These events have the grid of the new boundaries; `flows` counts those that had another one."""
-        latest = owing.latest_receipts(
-            self.connection, [found.id[i] for i in rows], [found.received_at[i] for i in rows]
-        )
+        latest = owing.latest_receipts(self.connection, ids, received_at)
         answers = list(self._answers(latest))
         new = [(one, *answer) for one, answer in zip(latest, answers, strict=True) if self._is_news(one, *answer)]
         owing.add_receipts(self.connection, self._receipts(new))

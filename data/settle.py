@@ -10,6 +10,7 @@ from uuid import UUID
 from data.decide import Decision, Place, Policy, Question, decide
 from data.inforce import in_force
 from data.intake import with_readings
+from data.reassign import renew
 from gis.assignment import Assignment
 from gis.crs import CONVERTER
 from gis.errors import FieldMissing, ParameterInvalid, StateConflict
@@ -66,8 +67,8 @@ def _moved(asked: Question, place: Place) -> Question:
 
 def _decided_at(connection: Connection, held: HeldEvent) -> datetime:
     """The instant whose boundaries an event is held to."""
-    settled = owing.settled_until(connection) if held.status == "open" else None
-    return max(held.received_at, settled or held.received_at)
+    last = owing.last_paid(connection) if held.status == "open" else None
+    return held.received_at if last is None else max(held.received_at, last.due_at)
 
 
 def _kept(found: Assignment, held: HeldEvent) -> Assignment:
@@ -149,11 +150,16 @@ def set_status(
     actor: str,
     role: str,
 ) -> None:
-    """The event is open or closed afterwards; StateConflict when it is so already."""
+    """The event is open or closed afterwards; StateConflict when it is so already.
+
+    One that is opened again has the grid that the boundaries say by now, with a receipt when it is another.
+    """
     if status not in {"open", "closed"}:
         raise ParameterInvalid("status is open or closed", place="status")
     held = settling.hold(connection, event)
     if held.status == status:
         raise StateConflict(f"the event is {status} already", place="status")
     settling.set_status(connection, held, status, now if status == "closed" else None, reason)
+    if status == "open":
+        renew(connection, held.id, held.received_at)
     audit.record(connection, actor, role, f"status {status}", f"event/{event}", {"reason": reason})

@@ -10,6 +10,8 @@ from uuid import UUID
 
 import numpy as np
 import numpy.typing as npt
+import orjson
+import shapely
 import sqlalchemy as sa
 
 from gis.crs import metres_per_degree
@@ -39,16 +41,16 @@ class Owed:
 OWE = sa.text(
     "INSERT INTO reassignment (generation, rule, due_at) VALUES (:number, :rule, greatest(:effective, :published))"
 )
-OWED = """
+EVERY = """
     SELECT r.generation, r.rule, r.due_at, g.published_at, g.actor FROM reassignment r JOIN generation g ON g.number = r.generation
-    WHERE r.done_at IS NULL
 """
+OWED = EVERY + "WHERE r.done_at IS NULL "
+LAST = sa.text(EVERY + "WHERE r.done_at IS NOT NULL ORDER BY r.due_at DESC, r.generation DESC LIMIT 1")
 DUE = sa.text(OWED + "AND r.due_at <= clock_timestamp() ORDER BY r.due_at, r.generation")
 TAKE = sa.text(OWED + "AND r.generation = :number FOR UPDATE OF r")
 NEXT = sa.text(
     "SELECT extract(epoch FROM min(due_at) - clock_timestamp())::float8 FROM reassignment WHERE done_at IS NULL"
 )
-SETTLED = sa.text("SELECT max(due_at) FROM reassignment WHERE done_at IS NOT NULL")
 PAID = sa.text("UPDATE reassignment SET done_at = clock_timestamp(), moved = :moved WHERE generation = :number")
 
 
@@ -68,10 +70,10 @@ def seconds_to_next(connection: sa.Connection) -> float | None:
     return found
 
 
-def settled_until(connection: sa.Connection) -> datetime | None:
-    """The instant by whose boundaries open events were last reassigned; None before the first time."""
-    found: datetime | None = connection.execute(SETTLED).scalar()
-    return found
+def last_paid(connection: sa.Connection) -> Owed | None:
+    """The reassignment by whose boundaries open events were last looked at; None before the first one."""
+    row = connection.execute(LAST).first()
+    return None if row is None else Owed(**row._mapping)
 
 
 def settle_alone(connection: sa.Connection) -> None:
@@ -96,12 +98,16 @@ def paid(connection: sa.Connection, number: int, moved: int) -> None:
 
 
 #: Whatever a generation closed or opened bears the instant of its publication.
-TOUCHED = sa.text("""
-    SELECT grid::text FROM grid_shape WHERE lower(recorded) = :published OR upper(recorded) = :published
-    UNION
-    SELECT grid::text FROM grid_code WHERE lower(recorded) = :published OR upper(recorded) = :published
+REDRAWN = sa.text("""
+    SELECT grid::text AS grid, upper(recorded) IS NOT DISTINCT FROM :published AS old, ST_AsBinary(geom) AS shape FROM grid_shape
+    WHERE upper(recorded) = :published OR (lower(recorded) = :published AND generation = :number)
 """)
-RECODED = sa.text("SELECT grid::text FROM grid_code WHERE lower(recorded) = :published")
+#: A grid's code can decide who owns its border, so its ground is looked at too.
+RECODED = sa.text("""
+    SELECT c.grid::text AS grid, ST_AsBinary(s.geom) AS shape FROM grid_code c
+    JOIN grid_shape s ON s.grid = c.grid AND upper_inf(s.recorded) AND s.valid @> CAST(:at AS timestamptz)
+    WHERE lower(c.recorded) = :published AND c.generation = :number
+""")
 HEIRS = sa.text("""
     SELECT predecessor::text AS predecessor, array_agg(DISTINCT successor::text) AS successors FROM lineage
     WHERE generation = :number AND successor IS NOT NULL AND predecessor IS NOT NULL AND predecessor <> successor
@@ -113,26 +119,43 @@ GROUND = sa.text("""
 """)
 
 
-def touched_grids(connection: sa.Connection, published_at: datetime) -> frozenset[str]:
-    """The uids whose shape or code the generation of this instant changed, created or retired."""
-    return frozenset(connection.execute(TOUCHED, {"published": published_at}).scalars())
-
-
-def recoded_grids(connection: sa.Connection, published_at: datetime) -> frozenset[str]:
-    """The uids that the generation of this instant gave a code."""
-    return frozenset(connection.execute(RECODED, {"published": published_at}).scalars())
-
-
 def heirs(connection: sa.Connection, number: int) -> dict[str, list[str]]:
     """Uid -> the uids that came after it by this generation."""
     rows = connection.execute(HEIRS, {"number": number})
     return {row.predecessor: row.successors for row in rows}
 
 
-def touched_ground(connection: sa.Connection, published_at: datetime) -> Floats:
-    """(n, 4) west, south, east, north of every shape that the generation of this instant opened or closed."""
-    rows = connection.execute(GROUND, {"published": published_at}).all()
-    return np.array([tuple(row) for row in rows], dtype=np.float64).reshape(-1, 4)
+@dataclass(frozen=True)
+class Touched:
+    """What a generation did to the ground: uids of grids that are gone, of those drawn anew, and of those that got a code.
+
+    `boxes` (n, 4: west, south, east, north) hold all ground that changed hands.
+    """
+
+    retired: frozenset[str]
+    redrawn: frozenset[str]
+    recoded: frozenset[str]
+    boxes: Floats
+
+
+def touched_by(connection: sa.Connection, owed: Owed) -> Touched:
+    """What the generation did to grids of any level."""
+    rows = connection.execute(REDRAWN, {"published": owed.published_at, "number": owed.generation}).all()
+    old, new = ({row.grid: bytes(row.shape) for row in rows if row.old == gone} for gone in (True, False))
+    both = old.keys() & new.keys()
+    recoded = connection.execute(
+        RECODED, {"published": owed.published_at, "number": owed.generation, "at": owed.due_at}
+    ).all()
+    named = shapely.from_wkb([bytes(row.shape) for row in recoded])
+    alone = shapely.from_wkb([shape for held in (old, new) for uid, shape in held.items() if uid not in both])
+    before, after = (shapely.from_wkb([held[uid] for uid in sorted(both)]) for held in (old, new))
+    # Of few grids the very ground that changed; of many the bounds of all are as good and quicker.
+    changed = (
+        shapely.symmetric_difference(before, after) if len(both) <= MANY_BOXES else np.concatenate((before, after))
+    )
+    ground = np.concatenate((alone, named, shapely.get_parts(changed)))
+    boxes = shapely.bounds(ground[~shapely.is_empty(ground)]).reshape(-1, 4)
+    return Touched(frozenset(old.keys() - both), frozenset(both), frozenset(row.grid for row in recoded), boxes)
 
 
 @dataclass(frozen=True)
@@ -159,6 +182,7 @@ OPEN_EVENT = """
     WHERE e.status = 'open' AND e.received_at < %(before)s
 """
 BY_GRID = OPEN_EVENT + "AND e.grid = ANY(%(grids)s::uuid[])"
+BY_ADDRESS = OPEN_EVENT + "AND e.geom IS NULL AND e.grid = ANY(%(redrawn)s::uuid[])"
 WITHOUT_PLACE = OPEN_EVENT + "AND e.geom IS NULL AND e.grid IS NULL"
 IN_BOUNDS = OPEN_EVENT + "AND e.geom && ST_MakeEnvelope(%(west)s, %(south)s, %(east)s, %(north)s, 4326)"
 #: Places that are sure in the boxes, others also `near` degrees around them.
@@ -175,21 +199,23 @@ UNSURE = OPEN_EVENT + (  # noqa: S608 - constants
 )
 
 
-def open_events(
-    connection: sa.Connection, before: datetime, grids: frozenset[str], boxes: Floats, pad_m: float
-) -> OpenEvents:
-    """Open events received before an instant whose grid may be another one now, oldest first.
+def open_events(connection: sa.Connection, before: datetime, touched: Touched, pad_m: float) -> OpenEvents:
+    """Open events received before an instant whose grid or its code may be another one now, oldest first.
 
-    These grids' own, those within `pad_m` metres of a box, unsure ones farther away, and those that have neither place nor grid.
+    Those of grids that are gone or got a code; those within `pad_m` metres of ground that changed hands, unsure ones farther away;
+    those by their address alone in grids that were redrawn, and those that have neither place nor grid.
     """
-    boxes = _padded(boxes, pad_m)
+    boxes = _padded(touched.boxes, pad_m)
     bounds = [*boxes[:, :2].min(axis=0), *boxes[:, 2:].max(axis=0)] if len(boxes) else [0.0] * 4
-    values: dict[str, Any] = {"before": before, "grids": list(grids), **_near(bounds)}
+    values: dict[str, Any] = {"before": before, "redrawn": list(touched.redrawn), **_near(bounds)}
+    values["grids"] = list(touched.retired | touched.recoded)
     values |= dict(zip(("west", "south", "east", "north"), map(float, bounds), strict=True))
     values |= dict(zip(("wests", "souths", "easts", "norths"), boxes.T.tolist(), strict=True))
     placed = IN_BOXES if len(boxes) <= MANY_BOXES else IN_BOUNDS
     cursor: Any = connection.connection.cursor()
-    cursor.execute(f"{BY_GRID} UNION {WITHOUT_PLACE} UNION {placed} UNION {UNSURE} ORDER BY 2, 1", values)
+    cursor.execute(
+        f"{BY_GRID} UNION {BY_ADDRESS} UNION {WITHOUT_PLACE} UNION {placed} UNION {UNSURE} ORDER BY 2, 1", values
+    )
     columns = list(zip(*cursor.fetchall(), strict=True)) or [()] * 7
     numbers = [np.array(column, dtype=np.float64) for column in columns[4:]]
     ids, received_at, grid, method = (list(column) for column in columns[:4])
@@ -224,7 +250,7 @@ class Latest:
 
 #: Ids are of one transaction, months may be many: each event leads to its own month.
 LATEST = """
-    SELECT asked.id, asked.received_at, e.grid::text, e.method, a.answer, a.grounds
+    SELECT asked.id, asked.received_at, e.grid::text, e.method, a.answer::text, a.grounds::text
     FROM unnest(%(ids)s::uuid[], %(times)s::timestamptz[]) AS asked (id, received_at)
     JOIN event e ON e.id = asked.id AND e.received_at = asked.received_at
     JOIN LATERAL (SELECT answer, grounds FROM assignment a WHERE a.event = asked.id AND a.received_at = asked.received_at
@@ -236,7 +262,10 @@ def latest_receipts(connection: sa.Connection, ids: Sequence[UUID], received_at:
     """The newest receipt of each of these events."""
     cursor: Any = connection.connection.cursor()
     cursor.execute(LATEST, {"ids": list(ids), "times": list(received_at)})
-    return [Latest(*row) for row in cursor.fetchall()]
+    return [
+        Latest(event, at, grid, method, orjson.loads(answer), orjson.loads(grounds))
+        for event, at, grid, method, answer, grounds in cursor.fetchall()
+    ]
 
 
 @dataclass(frozen=True)

@@ -98,6 +98,11 @@ def _add_reassignment(metadata: sa.MetaData) -> None:
         sa.Index("reassignment_due", "due_at", "generation", postgresql_where=sa.text("done_at IS NULL")),
     )
     sa.Index(
+        "event_open_addressed",
+        metadata.tables["event"].c.grid,
+        postgresql_where=sa.text("status = 'open'::text AND geom IS NULL"),
+    )
+    sa.Index(
         "event_open_unsure",
         metadata.tables["event"].c.geom,
         postgresql_using="gist",

@@ -134,5 +134,8 @@ BEGIN
 END $$;
 CREATE TRIGGER reassignment_once BEFORE UPDATE OR DELETE ON reassignment FOR EACH ROW EXECUTE FUNCTION reassignment_once();
 
+-- Open events that have a grid by their address alone.
+CREATE INDEX event_open_addressed ON event (grid) WHERE status = 'open' AND geom IS NULL;
+
 -- Open events of which little is known where they lie: a border moved far away can still change whose they most likely are.
 CREATE INDEX event_open_unsure ON event USING gist (geom) WHERE status = 'open' AND accuracy_m > 100;

@@ -155,6 +155,18 @@ def test_a_new_code_of_the_same_grid_is_told(town: sa.Connection) -> None:
     assert (done.moved, grid_of(town, event), causes(town, event)) == (0, "X", ["received", "published"])
 
 
+def test_a_code_that_changes_who_owns_the_border_moves_what_lies_on_it(town: sa.Connection) -> None:
+    event = sent(town, 2.0)
+    assert grid_of(town, event) == "A"  # the lower code of the two
+    published(town, drawn("XXBB\nXXBB", match="area"), at=None)
+    (done,) = reassign_due(town)
+    assert (done.moved, grid_of(town, event)) == (1, "B")
+    published(town, drawn("XXZZ\nXXZZ", match="area"), at=None)
+    reassign_due(town)
+    assert grid_of(town, event) == "X"
+    assert left_behind(town) == []
+
+
 def test_a_new_name_moves_nobody(town: sa.Connection) -> None:
     event = sent(town, 0.5)
     published(town, drawn("AABB\nAABB", names={"A": "later"}), at=None)
@@ -263,6 +275,20 @@ def test_a_pin_moved_after_a_publication_is_decided_by_the_new_boundaries(town: 
     reassign_due(town)
     moved = move(town, Live(), event, Place(*place(3.5, 0.5)), Policy(), **WHO)
     assert (moved.grid, moved.generation) == ("C", 2)
+
+
+def test_an_event_that_is_opened_again_has_the_grid_of_now(town: sa.Connection) -> None:
+    moved, kept, named = sent(town, 1.5), sent(town, 0.5), sent(town, 1.5)
+    override(town, Live(), named, "A", "always theirs", **WHO)
+    for event in (moved, kept, named):
+        set_status(town, event, "closed", "done", clock(town), **WHO)
+    published(town, drawn("ABBB\nABBB"), at=None)
+    reassign_due(town)
+    for event in (moved, kept, named):
+        set_status(town, event, "open", "again", clock(town), **WHO)
+    assert [grid_of(town, event) for event in (moved, kept, named)] == ["B", "A", "A"]
+    assert [causes(town, event) for event in (moved, kept)] == [["received", "published"], ["received"]]
+    assert left_behind(town) == []
 
 
 def test_an_event_that_is_being_moved_is_not_missed(engine: sa.Engine) -> None:

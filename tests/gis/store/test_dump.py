@@ -8,8 +8,9 @@ import pytest
 import sqlalchemy as sa
 
 from gis.errors import DatabaseUnavailable, FileUnreadable, StateConflict
-from gis.store import dump
+from gis.store import dump, owing, plans
 from gis.store.engine import create_engine, migrate, newest_revision
+from tests.town import drawn, published
 
 
 def put_layer(url: str, name: str) -> None:
@@ -62,6 +63,26 @@ def test_a_restore_into_an_empty_database_gives_the_same_tables_and_rows(
     assert "夜间网格" in layers(empty_database)
     assert shape_of(empty_database) == shape_of(database)
     assert migrate(empty_database) == newest_revision()
+
+
+def test_plans_and_what_is_owed_come_back_too(database: str, empty_database: str, tmp_path: Path) -> None:
+    engine = create_engine(database, pool_size=1)
+    with engine.begin() as connection:
+        published(connection, drawn("AB"))
+        plan = plans.create(connection, "a plan", 1, "ann")
+        plan, _ = plans.append(connection, plan, {"op": "rename", "grid": "A", "name": "西"}, [], "ann")
+        plan = plans.comment(connection, plan, "why?", (121.2, 32.0), "bob")
+    engine.dispose()
+    dump.backup(database, tmp_path / "b.dump")
+    dump.restore(empty_database, tmp_path / "b.dump")
+    engine = create_engine(empty_database, pool_size=1)
+    with engine.begin() as connection:
+        assert plans.read(connection, plan.id) == plan
+        assert [one.body["name"] for one in plans.read_line(connection, plan)[0]] == ["西"]
+        assert [one["text"] for one in plans.read_comments(connection, plan.id)] == ["why?"]
+        assert [one.generation for one in owing.due(connection)] == [1]
+        assert plans.stand_at(connection, plan, 0).revision == plan.revision + 1
+    engine.dispose()
 
 
 def test_a_restore_takes_back_what_was_stored_since_the_backup(database: str, tmp_path: Path) -> None:
