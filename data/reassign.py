@@ -247,10 +247,11 @@ class BackgroundReassigner:
     def _step(self) -> float:
         """What is due is done; how many seconds to wait."""
         try:
-            for done in catch_up(self._engine, self._policy):
-                log.info("generation %d: %d events moved", done.generation, done.moved)
-            with translating(), self._engine.begin() as connection:
+            with translating(), self._engine.connect() as connection:
                 seconds = owing.seconds_to_next(connection)
+            if seconds is not None and seconds <= 0.0:
+                for done in catch_up(self._engine, self._policy):
+                    log.info("generation %d: %d events moved", done.generation, done.moved)
         except GridError as error:
             log.warning("reassign: %s", error.message)
             seconds = None
