@@ -16,7 +16,7 @@ from typing import Any, Final
 import numpy as np
 import shapely
 
-from gis.errors import GridError
+from gis.errors import GridError, PartitionBroken
 from gis.findings import polygonal_each
 from gis.operations import parse_operation
 from gis.partition import Boundaries, Geometries, Partition
@@ -41,7 +41,7 @@ def recognise(before: Boundaries, incoming: Incoming) -> list[Body]:
     work = _Work(before, incoming)
     left = [group for group in work.groups() if not _told(work, group)]
     if left:
-        work.carry_out([_shapes(work, left)])
+        work = _with_shapes(work, left)
     work.carry_out([*_names(work), *_codes(work), *_parents(work)])
     if left and incoming.layer == "general":
         _follow(work)
@@ -58,9 +58,10 @@ class _Work:
     _uids: Iterator[int] = field(default_factory=count)
 
     def __post_init__(self) -> None:
+        self.before = self.state
         self.base = frozenset(unit.code for unit in self.state.units.values())
         self.old = self.partition()
-        self.wanted = settled(self.incoming.geometry, self.old.geometry) if len(self.old) else self.incoming.geometry
+        self.wanted = _wanted(self.incoming.geometry, self.old.geometry)
         self.origin = _origins(self.old, self.incoming, self.wanted)
         self.index = {code: j for j, code in enumerate(self.incoming.codes)}
 
@@ -124,6 +125,16 @@ class _Work:
             parents={self.code_now(j): parent for j in news if (parent := self.incoming.parents[j]) is not None},
             across=len({unit.parent for unit in units}) > 1,
         )
+
+
+def _wanted(given: Geometries, ours: Geometries) -> Geometries:
+    """The file's shapes laid on ours. Where two of its vertices were nearer than noise to one of ours, its borders are joined again."""
+    if not len(ours):
+        return given
+    laid = settled(given, ours)
+    if shapely.coverage_is_valid(given) and not shapely.coverage_is_valid(laid):
+        laid = np.asarray(shapely.coverage_clean(laid), dtype=object)
+    return laid
 
 
 def _origins(old: Partition, incoming: Incoming, wanted: Geometries) -> list[str | None]:
@@ -214,6 +225,31 @@ def _at(work: _Work, state: Boundaries) -> dict[str, Any]:
 
 
 # -- the rest ----------------------------------------------------------------------------------------------------------
+
+
+def _with_shapes(work: _Work, left: list[Group]) -> _Work:
+    """The work with the groups that no guess gave set as they are in the file.
+
+    Where they do not meet what was told vertex for vertex, all of the file is set instead.
+    """
+    try:
+        work.carry_out([_shapes(work, left)])
+    except PartitionBroken:
+        if not shapely.coverage_is_valid(work.wanted):
+            raise
+        work = _Work(work.before, work.incoming)
+        work.carry_out([_whole_file(work)])
+    return work
+
+
+def _whole_file(work: _Work) -> Body:
+    kept = {code: geojson(shape) for code, shape in zip(work.origin, work.wanted, strict=True) if code is not None}
+    created = [code for code, origin in zip(work.incoming.codes, work.origin, strict=True) if origin is None]
+    return {
+        "op": "shapes", "layer": work.incoming.layer, "level": work.incoming.level, "shapes": kept,
+        "create": [_created(work, code, work.wanted[work.index[code]]) for code in created],
+        "retire": [code for code in work.old.codes if code not in kept],
+    }  # fmt: skip
 
 
 def _shapes(work: _Work, groups: list[Group]) -> Body:

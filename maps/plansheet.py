@@ -111,14 +111,14 @@ def _heading(leaf: Leaf, page: int, pages: int) -> None:
     leaf.text(band, 0, 12, view.heading, 24, weight="bold")
     said = [both(f"plan.state.{view.state}"), both("plan.base", n=view.generation)]
     if view.effective_at:
-        said.append(word("plan.effective", "zh", time=payload.time_text(view.effective_at)))
+        said.append(word("plan.effective", view.lang, time=payload.time_text(view.effective_at)))
     leaf.text(band, 396, 15, "　".join(said), 11, ha="right")
-    when = word("at", "zh", time=payload.time_text(view.at)) if view.at else ""
+    when = word("at", view.lang, time=payload.time_text(view.at)) if view.at else ""
     leaf.text(band, 396, 8, when, 10, ha="right", color=COLOURS["ink-quiet"])
     foot = leaf.axes((12.0, 6.0, 396.0, 8.0))
     foot.axis("off")
-    leaf.text(foot, 0, 4, "　".join([word("made", "zh"), *view.notes]), 8, color=COLOURS["ink-quiet"])
-    leaf.text(foot, 200, 4, word("plan.signed", "zh"), 10)
+    leaf.text(foot, 0, 4, "　".join([word("made", view.lang), *view.notes]), 8, color=COLOURS["ink-quiet"])
+    leaf.text(foot, 200, 4, word("plan.signed", view.lang), 10)
     leaf.text(foot, 396, 4, both("plan.page", n=page, of=pages), 8, ha="right", color=COLOURS["ink-quiet"])
 
 

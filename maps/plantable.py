@@ -73,7 +73,9 @@ def _head(leaf: Leaf, axes: Any, height: float, left: list[float], right: list[f
 
 
 def _row(leaf: Leaf, axes: Any, row: Change, y: float, left: list[float], right: list[float]) -> None:
-    said = "、".join(word(f"plan.change.{kind}", "zh") for kind in row.kinds) + (f"，{row.note}" if row.note else "")
+    lang = leaf.view.lang
+    comma = "、" if lang == "zh" else ", "
+    said = comma.join([*(word(f"plan.change.{kind}", lang) for kind in row.kinds), *([row.note] if row.note else [])])
     texts = (row.code, "" if row.name == row.code else row.name, said)
     for x, until, text in zip(left, left[1:], texts, strict=False):
         leaf.text(axes, x, y, fitting(text, (until - x - 1.5) / _POINT_MM, 8.5), 8.5)

@@ -178,6 +178,37 @@ def test_the_lowest_guess_is_shapes() -> None:
     assert same(after, carried_out(before, told))
 
 
+def test_where_no_groups_fit_all_of_the_file_is_set() -> None:
+    before = town()
+    after = carried_out(
+        before, [planned(before)["split"], {"op": "retire", "grid": "G09", "into": neighbour(before, "G09")}]
+    )
+
+    def refused(*_: Any) -> Any:
+        raise PartitionBroken("these do not meet vertex for vertex")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(room, "MOST_IN_GROUP", 0)
+        patch.setattr(room, "_shapes", refused)
+        told = recognise(before, file_of(after))
+    assert [body["op"] for body in told] == ["shapes"]
+    assert (len(told[0]["shapes"]), [one["code"] for one in told[0]["create"]], told[0]["retire"]) == (
+        14,
+        ["S1", "S2"],
+        ["G03", "G09"],
+    )
+    assert same(after, carried_out(before, told))
+
+
+def test_a_file_whose_vertices_lie_nearer_than_noise_is_still_a_partition() -> None:
+    before = town()
+    given = file_of(carried_out(before, [planned(before)["transfer"]]), 15)
+    crowded = shapely.segmentize(given.geometry, 0.00002)  # every 2 m
+    shaken = shapely.transform(crowded, lambda xy: xy + 1.2e-7 * np.sin(1e9 * xy))
+    told = recognise(before, replace(given, geometry=shaken))
+    assert shapely.coverage_is_valid(grids_of(carried_out(before, told)).geometry)
+
+
 def test_a_file_without_names_and_parents_changes_none() -> None:
     before = town()
     given = file_of(before)
