@@ -37,6 +37,7 @@ from api.routers import (
 from api.settings import Settings
 from data.decide import Policy
 from data.plans import Drafts
+from data.reassign import BackgroundReassigner
 from data.together import keep_together
 from data.webhooks import BackgroundSender
 from gis.errors import GridError, ParameterInvalid
@@ -84,9 +85,9 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.live = Live(given.states_kept)
     app.state.drafts = Drafts()
     app.state.loads = LiveLoads()
-    policy_given = Policy(given.nearest_tolerance_m, given.candidates_within_m)
+    app.state.policy = Policy(given.nearest_tolerance_m, given.candidates_within_m)
     app.state.gathering = Gathering(
-        lambda submissions: keep_together(app.state.engine, app.state.live, submissions, policy_given)
+        lambda submissions: keep_together(app.state.engine, app.state.live, submissions, app.state.policy)
     )
     errors.install(app)
     app.add_middleware(Express)
@@ -115,7 +116,10 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     sender = BackgroundSender(app.state.engine, app.state.settings.webhook_targets)
     if app.state.settings.webhook_sender:
         sender.start()
+    reassigner = BackgroundReassigner(app.state.engine, app.state.policy)
+    reassigner.start()
     yield
+    await run_in_threadpool(reassigner.stop)
     await run_in_threadpool(sender.stop)
     app.state.engine.dispose()
     gc.unfreeze()

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import itertools
+import time
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -288,3 +290,18 @@ def test_a_plan_has_a_map_in_every_form(asking: Asking, f: str, begins: bytes) -
     if f == "html":
         assert "图上方案" in answer.text
     assert asking.http.get(f"/maps/plans/{planning.id}", params={"layer": "foo"}).json()["place"] == "layer"
+
+
+def test_a_plan_for_later_takes_over_at_its_second_and_the_server_moves_events_by_itself(own: Asking) -> None:
+    event = own.report(lon=LON + 0.002).json()["id"]
+    later = datetime.now(UTC) + timedelta(seconds=2)
+    _, answer = published(own, effective_at=later.isoformat())
+    assert answer.status_code == 200, answer.text
+    assert own.http.get("/v1/grids/A1").status_code == 200
+    assert own.http.get(f"/v1/events/{event}").json()["grid"] == "A1"
+    deadline = time.monotonic() + 20
+    while own.http.get(f"/v1/events/{event}").json()["grid"] == "A1":
+        assert time.monotonic() < deadline, "nobody moved the event"
+        time.sleep(0.1)
+    assert datetime.now(UTC) >= later
+    assert own.http.get("/v1/grids/A1").status_code == 410
