@@ -116,3 +116,30 @@ def test_threads_get_one_state_built_once(engine: sa.Engine) -> None:
 
     with ThreadPoolExecutor(6) as pool:
         assert len(set(pool.map(ask, range(6)))) == 1
+
+
+def test_what_is_published_while_it_is_read_is_not_half_in_a_state(engine: sa.Engine) -> None:
+    live, other = (
+        Live(),
+        sa.create_engine(engine.url, poolclass=sa.NullPool, connect_args={"options": "-c search_path=gridbeat,public"}),
+    )
+    with engine.begin() as connection:
+        published(connection, drawn("AB"))
+    pending = [drawn("XY")]
+
+    def interrupt(_: object, __: object, statement: str, *___: object) -> None:
+        if "ordinal > 0" in statement and pending:  # the shapes are read, the further parents are not
+            with other.begin() as writer:
+                published(writer, pending.pop(), at=None)
+
+    sa.event.listen(engine, "before_cursor_execute", interrupt)
+    with engine.connect() as connection:
+        now = clock(connection)
+        later = Moment(now + timedelta(minutes=1), now + timedelta(minutes=1))
+        boundaries = live.state(connection, later).boundaries
+        assert pending == []
+        assert (boundaries.generation, set(boundaries.by_code)) == (2, {"X", "Y"})
+        # What was known before is still what it was, and not what was read meanwhile.
+        assert set(live.state(connection, Moment(now, now)).boundaries.by_code) == {"A", "B"}
+    sa.event.remove(engine, "before_cursor_execute", interrupt)
+    other.dispose()
