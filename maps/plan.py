@@ -47,7 +47,7 @@ class Change:
 
 @dataclass(frozen=True)
 class MovedPiece:
-    """Ground that goes from one grid (code before; None: nobody's) to another (code after)."""
+    """Ground that goes from one grid (code before; None: nobody's) to another (code after); empty where only events do."""
 
     geometry: Any
     source: str | None
@@ -270,7 +270,7 @@ def extent_of(view: PlanView) -> tuple[float, float, float, float]:
     import shapely
 
     shapes = [grid.geometry for grid in (*view.before, *view.after) if grid.code in view.touched]
-    shapes += [piece.geometry for piece in view.pieces]
+    shapes += [piece.geometry for piece in view.pieces if not piece.geometry.is_empty]
     whole = [grid.geometry for grid in (*view.before, *view.after, *view.outlines)]
     if not whole:
         return payload.NOWHERE

@@ -187,8 +187,8 @@ def shapes(axes: Any, features: list[Any], zorder: float, **how: Any) -> None:
     """The features stand on the axes as one collection."""
     from matplotlib.collections import PathCollection
 
-    if features:
-        drawn = [paths(feature["geometry"]) for feature in features]
+    drawn = [paths(feature["geometry"]) for feature in features if feature["geometry"]["coordinates"]]
+    if drawn:
         axes.add_collection(PathCollection(drawn, zorder=zorder, **how), autolim=False)
 
 

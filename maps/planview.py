@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
+import shapely
 
 from gis.crosswalk import Pieces, crosswalk
 from gis.partition import Boundaries, Partition, Unit
@@ -15,6 +16,7 @@ from maps.grids import GridShape
 from maps.plan import Change, MovedPiece, PlanView
 from maps.words import Lang, word
 
+_NOWHERE: Final = shapely.MultiPolygon()
 #: Ground of a grid that is redrawn by less than this (m2) is no new border to a reader.
 LEAST_M2 = 1.0
 
@@ -49,6 +51,7 @@ def plan_view(
         for side, (index, uids) in enumerate(((held.before, held.before_uids), (held.after, held.after_uids))):
             sums = np.bincount(index[index >= 0], held.area_m2[index >= 0], minlength=len(uids))
             areas[side] |= dict(zip(uids, sums.tolist(), strict=True))
+    pieces += _without_ground(pieces, impact)
     changes = _changes(before, after, areas, pieces, lineage, impact, lang)
     shown = [
         [_shape(state, p, code) for p in found.values() for code in p.codes]
@@ -90,6 +93,17 @@ def _moved(held: Pieces, before: Boundaries, after: Boundaries, impact: Mapping[
     return found
 
 
+def _without_ground(pieces: Sequence[MovedPiece], impact: Mapping[str, Any] | None) -> list[MovedPiece]:
+    """Events on a border go to another grid when a code changes, though no ground does: told too, so that the table adds up."""
+    told = {(piece.source, piece.target) for piece in pieces}
+    flows = [
+        (*(None if flow[end] == "outside" else flow[end] for end in ("from", "to")), flow["events"])
+        for flow in (impact or {}).get("flows", ())
+        if flow.get("events")
+    ]
+    return [MovedPiece(_NOWHERE, a, b, 0.0, n) for a, b, n in flows if (a, b) not in told]
+
+
 def _changes(
     before: Boundaries,
     after: Boundaries,
@@ -100,7 +114,7 @@ def _changes(
     lang: Lang,
 ) -> list[Change]:
     told = {grid["uid"]: grid for grid in (impact or {}).get("grids", ())}
-    redrawn = {code for piece in pieces for code in (piece.source, piece.target) if code}
+    redrawn = {code for piece in pieces if piece.area_m2 for code in (piece.source, piece.target) if code}
     notes = _notes(before, after, lineage, lang)
     rows = []
     for uid in {*areas[0], *areas[1]}:

@@ -125,6 +125,21 @@ def test_the_pieces_are_the_ground_that_changes_hands() -> None:
     assert (pieces["002", "001"].events, pieces["004", "009"].events) == (1, 0)
 
 
+def test_an_event_on_a_border_that_goes_without_ground_is_told() -> None:
+    old = before()
+    new = redraw_all(
+        old, [parse_operation({"op": "recode", "grid": "320699101001001", "code": "320699101001099"})], new_uid=str
+    )
+    lon, lat = np.array([place(2, 2.5)]).T  # on the border of A and B: the lower code had it
+    told = impact(old, new.boundaries, {"events": event_load(lon, lat, is_open=[True])}, touched=new.touched)
+    made = plan_view(old, new.boundaries, touched=new.touched, impact=told.as_json())
+    assert [(p.source, p.target, p.area_m2, p.events) for p in made.pieces] == [
+        ("320699101001001", "320699101001002", 0.0, 1)
+    ]
+    assert {row.code[-3:]: row.kinds for row in made.changes} == {"099": ("recoded",)}
+    assert render_pdf(made)
+
+
 def test_borders_that_stay_are_neither_new_nor_gone() -> None:
     gone, fresh = border_changes(view())
     assert gone.length == pytest.approx(4 * STEP, rel=1e-4)  # B's west, and between C and D

@@ -135,7 +135,7 @@
       if (this.mark) this.map.removeLayer(this.mark);
       if (!features.length) return;
       this.mark = L.geoJSON(features, { interactive: false, style: { fill: false, color: this.data.colours["plan-line"], weight: 4.5, opacity: 0.9 } }).addTo(this.map);
-      this.map.fitBounds(this.mark.getBounds(), { padding: [60, 60], maxZoom: 17 });
+      if (this.mark.getBounds().isValid()) this.map.fitBounds(this.mark.getBounds(), { padding: [60, 60], maxZoom: 17 });
     }
   }
 
