@@ -31,6 +31,12 @@ def uuids7(at: datetime, count: int) -> list[UUID]:
     return [UUID(int=stamp | one >> 62 << 64 | one & 0x3FFF_FFFF_FFFF_FFFF) for one in drawn]
 
 
+def span_of(begin: datetime, end: datetime) -> tuple[UUID, UUID]:
+    """(below, until): every UUIDv7 of an instant from `begin` to `end` is greater than the one and at most the other."""
+    first, last = (min(max(milliseconds(at), 0), 0xFFFF_FFFF_FFFF) for at in (begin, end))
+    return UUID(int=first << 80), UUID(int=last << 80 | (1 << 80) - 1)
+
+
 def made_at(uid: UUID) -> datetime:
     """The millisecond in which a UUIDv7 was made; other versions give a meaningless instant."""
     return EPOCH + timedelta(milliseconds=uid.int >> 80)

@@ -13,7 +13,7 @@ from gis.errors import EventUnknown
 from gis.store import owing
 from gis.store.audit import as_json
 from gis.store.events import when
-from gis.store.ids import uuid7
+from gis.store.ids import span_of, uuid7
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ ADD_RECEIPT = sa.text("""
     INSERT INTO assignment (id, event, received_at, made_at, cause, at, known_at, generation, kernel, converter, grid, method,
                             reason, lon, lat, answer, grounds, actor)
     VALUES (:id, :event, :received_at, :made_at, :cause, :at, :known_at, :generation, :kernel, :converter, CAST(:grid AS uuid),
-            :method, :reason, :lon, :lat, CAST(:answer AS jsonb), CAST(:grounds AS jsonb), :actor)
+            :method, :reason, :lon, :lat, CAST(:answer AS json), CAST(:grounds AS json), :actor)
 """)
 FOLLOW_RECEIPT = sa.text("""
     UPDATE event SET grid = CAST(:grid AS uuid), method = :method, reason = :reason, generation = :generation,
@@ -142,16 +142,19 @@ class StoredReceipt:
 
 BETWEEN = sa.text("""
     SELECT id, event, made_at, at, known_at, kernel, lon, lat, answer, grounds FROM assignment
-    WHERE made_at >= :begin AND made_at < :end
-      AND (CAST(:after_id AS uuid) IS NULL OR (made_at, id) > (:after_made_at, :after_id))
-    ORDER BY made_at, id LIMIT :limit
+    WHERE id > :after AND id <= :until AND made_at >= :begin AND made_at < :end
+    ORDER BY id LIMIT :limit
 """)
 
 
 def receipts_between(
     connection: sa.Connection, begin: datetime, end: datetime, after: StoredReceipt | None, limit: int
 ) -> list[StoredReceipt]:
-    """A page of the receipts made in [begin, end), oldest first, after the last one of the page before."""
-    last = {"after_id": after.id if after else None, "after_made_at": after.made_at if after else begin}
-    rows = connection.execute(BETWEEN, {"begin": begin, "end": end, "limit": limit, **last})
+    """A page of the receipts made in [begin, end), oldest first, after the last one of the page before.
+
+    A receipt's id begins with the millisecond of `made_at`, so that the primary key leads to them.
+    """
+    below, until = span_of(begin, end)
+    asked = {"after": after.id if after else below, "until": until, "begin": begin, "end": end, "limit": limit}
+    rows = connection.execute(BETWEEN, asked)
     return [StoredReceipt(**row._mapping) for row in rows]

@@ -123,7 +123,7 @@ def test_a_replay_sees_a_weight_that_lies(town: sa.Connection) -> None:
     live_in(town, A=300, B=100)
     sent(town, Live())
     town.execute(sa.text("ALTER TABLE assignment DISABLE TRIGGER assignment_is_append_only"))
-    town.execute(sa.text("""UPDATE assignment SET grounds = jsonb_set(grounds, '{prior,weights,B}', '9')"""))
+    town.execute(sa.text("""UPDATE assignment SET grounds = jsonb_set(grounds::jsonb, '{prior,weights,B}', '9')"""))
     _, (difference,) = replayed(town)
     assert {"grid", "doubt"} <= set(difference.members)
 

@@ -156,7 +156,7 @@ def test_a_replay_agrees_with_every_receipt_whatever_happened_since(town: sa.Con
 def test_a_replay_sees_a_receipt_that_lies(town: sa.Connection) -> None:
     sent(town, 0.5)
     town.execute(sa.text("ALTER TABLE assignment DISABLE TRIGGER assignment_is_append_only"))
-    town.execute(sa.text("""UPDATE assignment SET answer = jsonb_set(answer, '{grid}', '"B"')"""))
+    town.execute(sa.text("""UPDATE assignment SET answer = jsonb_set(answer::jsonb, '{grid}', '"B"')"""))
     found, (difference,) = replayed(town)
     assert found["different"] == 1
     assert difference.members == {"grid": ("B", "A")}
@@ -169,7 +169,7 @@ def test_a_replay_sees_probabilities_that_lie(town: sa.Connection) -> None:
     assert (set(kept["wins"]), set(kept["layers"]["general"])) == ({"B", "M"}, {"A", "B"})
     assert sum(kept["wins"].values()) + kept["outside"] == pytest.approx(1.0, abs=1e-5)
     town.execute(sa.text("ALTER TABLE assignment DISABLE TRIGGER assignment_is_append_only"))
-    town.execute(sa.text("""UPDATE assignment SET grounds = jsonb_set(grounds, '{doubt,wins,M}', '0.99')"""))
+    town.execute(sa.text("""UPDATE assignment SET grounds = jsonb_set(grounds::jsonb, '{doubt,wins,M}', '0.99')"""))
     found, (difference,) = replayed(town)
     assert (found["different"], list(difference.members)) == (1, ["doubt"])
 
@@ -177,7 +177,7 @@ def test_a_replay_sees_probabilities_that_lie(town: sa.Connection) -> None:
 def test_a_receipt_from_before_probabilities_were_kept_is_still_replayed(town: sa.Connection) -> None:
     event = sent(town, 1.9, accuracy_m=20)
     town.execute(sa.text("ALTER TABLE assignment DISABLE TRIGGER assignment_is_append_only"))
-    town.execute(sa.text("UPDATE assignment SET grounds = grounds - 'doubt'"))
+    town.execute(sa.text("UPDATE assignment SET grounds = grounds::jsonb - 'doubt'"))
     assert "doubt" not in receipts(town, event)[0]["grounds"]
     assert replayed(town) == ({"equal": 1, "by_word": 0, "different": 0, "other_kernel": 0}, [])
 

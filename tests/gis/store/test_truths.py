@@ -7,7 +7,9 @@ from typing import Any
 import psycopg
 import pytest
 import sqlalchemy as sa
+from alembic import command
 
+from gis.store.engine import alembic_config, create_engine, migrate
 from gis.store.ids import uuid7
 from tests.town import SINCE, drawn, published
 
@@ -180,3 +182,104 @@ def test_a_receipt_belongs_to_an_event_and_is_never_changed(month: sa.Connection
     month.execute(sa.text(RECEIPT), receipt)
     assert "append-only" in refused(month, "DELETE FROM assignment")
     assert "append-only" in refused(month, "UPDATE assignment SET actor = 'y'")
+
+
+#: A receipt by which an event belongs to a grid.
+NAMING = RECEIPT.replace("method, reason", "method, reason, grid").replace(
+    "'none', :reason", "'inside', :reason, CAST(:grid AS uuid)"
+)
+INTO = ["assignment", "assignment_2026_05"]
+
+
+@pytest.mark.parametrize("table", INTO)
+def test_a_receipt_names_an_event_and_a_grid_that_are_there_whichever_way_it_comes(
+    month: sa.Connection, table: str
+) -> None:
+    statement, values = insert_event()
+    month.execute(sa.text(statement), values)
+    receipt = {"id": uuid7(SINCE), "event": values["id"], "now": NOW, "cause": "received", "reason": "why"}
+    into = NAMING.replace("INTO assignment", f"INTO {table}")
+    good = receipt | {"grid": month.scalar(sa.text("SELECT uid FROM grid LIMIT 1"))}
+    assert refused(month, into, **(good | {"event": uuid7(SINCE)})) == "assignment_event_received_at_fkey"
+    assert refused(month, into, **(good | {"now": "2026-05-04T00:00:00Z"})) == "assignment_event_received_at_fkey"
+    assert refused(month, into, **(good | {"grid": uuid7(SINCE)})) == "assignment_grid_fkey"
+    month.execute(sa.text(into), good)
+
+
+@pytest.mark.parametrize("table", INTO)
+def test_among_many_receipts_one_without_its_event_refuses_all(month: sa.Connection, table: str) -> None:
+    statement, values = insert_event()
+    month.execute(sa.text(statement), values)
+    many = (
+        f"INSERT INTO {table} (id, event, received_at, made_at, cause, at, known_at, generation, kernel, converter, method, reason, "
+        "answer, grounds, actor) SELECT gen_random_uuid(), CASE WHEN n = 77 THEN gen_random_uuid() ELSE e.id END, e.received_at, "
+        "now(), 'moved', now(), now(), 1, 'k', 'c', 'none', 'r', '{}', '{}', 'x' FROM event e, generate_series(1, :rows) AS n"
+    )
+    assert refused(month, many, rows=100) == "assignment_event_received_at_fkey"
+    month.execute(sa.text(many), {"rows": 76})
+
+
+def test_an_event_is_given_only_grids_that_are_there(month: sa.Connection) -> None:
+    statement, values = insert_event()
+    straight = statement.replace("INTO event", "INTO event_2026_05")
+    with_grid = straight.replace("(id,", "(grid, id,").replace("VALUES (", "VALUES (:grid, ")
+    assert refused(month, with_grid, **(values | {"grid": uuid7(SINCE)})) == "event_grid_fkey"
+    month.execute(sa.text(straight), values)
+    assert refused(month, "UPDATE event SET grid = :grid", grid=uuid7(SINCE)) == "event_grid_fkey"
+    month.execute(sa.text("UPDATE event SET grid = (SELECT uid FROM grid LIMIT 1)"))
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "DELETE FROM event",
+        "DELETE FROM event_2026_05",
+        "UPDATE event SET id = gen_random_uuid()",
+        "UPDATE event SET received_at = received_at + interval '1 day'",
+        "DELETE FROM grid",
+        "UPDATE grid SET uid = gen_random_uuid()",
+        "TRUNCATE event CASCADE",
+        "TRUNCATE grid CASCADE",
+    ],
+)
+def test_what_a_receipt_refers_to_stays(month: sa.Connection, statement: str) -> None:
+    statement_of_event, values = insert_event()
+    month.execute(sa.text(statement_of_event), values)
+    receipt = {"id": uuid7(SINCE), "event": values["id"], "now": NOW, "cause": "received", "reason": "why"}
+    month.execute(sa.text(RECEIPT), receipt)
+    month.execute(sa.text("SET CONSTRAINTS ALL IMMEDIATE"))  # a table with checks that wait cannot be emptied anyway
+    assert "receipts" in refused(month, statement)
+
+
+def test_months_from_before_are_kept_as_new_ones_are(empty_database: str) -> None:
+    engine = create_engine(empty_database)
+    with engine.begin() as connection:
+        for extension in ("postgis", "btree_gist"):
+            connection.execute(sa.text(f"CREATE EXTENSION IF NOT EXISTS {extension} SCHEMA public"))
+        connection.execute(sa.text("CREATE SCHEMA gridbeat"))
+    with engine.connect() as connection:
+        command.upgrade(alembic_config(connection), "0003")
+        connection.commit()
+    with engine.begin() as connection:
+        connection.execute(sa.text("SELECT ensure_month(:now)"), {"now": NOW})
+        published(connection, drawn("AB"))
+        statement, values = insert_event(raw='{"b": 1, "a": "\\u7f51"}')
+        connection.execute(sa.text(statement), values)
+        receipt = {"id": uuid7(SINCE), "event": values["id"], "now": NOW, "cause": "received", "reason": "why"}
+        connection.execute(sa.text(RECEIPT), receipt)
+    migrate(empty_database)
+    with engine.begin() as connection:
+        assert connection.scalar(sa.text("SELECT raw FROM event")) == {"a": "网", "b": 1}
+        connection.execute(sa.text("SELECT ensure_month('2026-06-01T00:00:00Z')"))
+        found = connection.execute(
+            sa.text("SELECT tgrelid::regclass::text, tgname FROM pg_trigger WHERE tgname LIKE 'names_%' ORDER BY 1, 2")
+        )
+        months = ["", "_2026_05", "_2026_06"]
+        assert [tuple(row) for row in found] == [
+            *((f"assignment{month}", name) for month in months for name in ("names_events", "names_grids")),
+            *((f"event{month}", "names_grids") for month in months),
+        ]
+        into = RECEIPT.replace("INTO assignment", "INTO assignment_2026_05")
+        again = receipt | {"id": uuid7(SINCE), "event": uuid7(SINCE)}
+        assert refused(connection, into, **again) == "assignment_event_received_at_fkey"
+    engine.dispose()
