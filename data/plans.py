@@ -15,7 +15,7 @@ from typing import Any
 from uuid import UUID
 
 from data.draftfindings import findings_after
-from gis.errors import GridError, InputError, StateConflict
+from gis.errors import CodeTaken, GridError, InputError, StateConflict
 from gis.findings import Finding
 from gis.operations import Operation, parse_operation
 from gis.partition import Boundaries
@@ -167,10 +167,16 @@ def apply(connection: Connection, drafts: Drafts, plan: UUID, given: Any, expect
     plans.refuse_unless(held, "draft")
     held, draft = on_newest(connection, drafts, held)
     now = generations.clock(connection)
-    voided = (
-        generations.voided_codes(connection) | plans.reserved_codes(connection, plan) | frozenset(draft.base.by_code)
-    )
-    one = redraw(draft.boundaries, operation, new_uid=lambda: str(uuid7(now)), voided=voided)
+    voided = generations.voided_codes(connection) | frozenset(draft.base.by_code)
+    reserved = plans.reserved_codes(connection, plan) - voided
+    try:
+        one = redraw(draft.boundaries, operation, new_uid=lambda: str(uuid7(now)), voided=voided | reserved)
+    except CodeTaken as error:
+        code = error.details.get("grid")
+        if code in reserved:
+            message = f"another plan under way brings the code {code}: give another"
+            raise CodeTaken(message, place=error.place, grid=code) from error
+        raise
     codes = _new_codes(draft.boundaries, one)
     stored, made = plans.append(connection, held, one.operation.as_json(), codes, author)
     after = draft.then(one)

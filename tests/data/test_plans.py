@@ -12,7 +12,7 @@ import shapely
 import sqlalchemy as sa
 
 from data.plans import Applied, Drafts, apply, begin, fork, on_newest, redo, standing, undo
-from gis.errors import GridMissing, OperationInvalid, PlanUnknown, Stale, StateConflict
+from gis.errors import CodeTaken, GridMissing, OperationInvalid, PlanUnknown, Stale, StateConflict
 from gis.partition import Boundaries
 from gis.store import plans
 from gis.store.generations import clock
@@ -220,6 +220,15 @@ def test_two_plans_do_not_propose_the_same_code(connection: sa.Connection, draft
         split = {"op": "split", "grid": codes[letter], "lines": [line((at, -1), (at, 3))]}
         made.append(done(connection, drafts, begin(connection, letter, "ann"), split).operation.codes)
     assert made == [("310101001001003", "310101001001004"), ("310101001001005", "310101001001006")]
+
+
+def test_a_code_that_another_plan_brings_is_refused_in_so_many_words(town: sa.Connection, drafts: Drafts) -> None:
+    done(town, drafts, begin(town, "first", "ann"), SPLIT_A)
+    other = begin(town, "second", "bob")
+    with pytest.raises(CodeTaken, match="another plan under way brings the code A1"):
+        apply(town, drafts, other.id, SPLIT_B | {"codes": ["A1", "B2"]}, other.revision, "bob")
+    with pytest.raises(CodeTaken, match="in use"):
+        apply(town, drafts, other.id, SPLIT_B | {"codes": ["A", "B2"]}, other.revision, "bob")
 
 
 def test_findings_of_one_more_operation_are_those_of_the_whole(town: sa.Connection, drafts: Drafts) -> None:
