@@ -22,6 +22,7 @@ from api.gathering import Gathering
 from api.memory import give_back, share_arenas
 from api.routers import (
     events,
+    exchange,
     grids,
     links,
     locate,
@@ -50,7 +51,21 @@ from maps.base import static_routes
 
 log = logging.getLogger("gridbeat.api")
 
-ROUTERS = (locate, events, settling, links, grids, plans, plandecisions, maps, operations, policy, open311, webhooks)
+ROUTERS = (
+    locate,
+    events,
+    settling,
+    links,
+    grids,
+    plans,
+    plandecisions,
+    exchange,
+    maps,
+    operations,
+    policy,
+    open311,
+    webhooks,
+)
 
 #: Seconds that a thread may keep the interpreter while another waits. Threads that speak with the store wait for it after every
 #: message: with Python's 5 ms they stand still in a rush.

@@ -17,6 +17,7 @@ from api.commands import (
     load,
     locate,
     map,  # noqa: A004 - the command is called so
+    plan,
     replay,
     revert,
     rules,
@@ -33,7 +34,23 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for module in (demo, serve, db, bench, check, load, export, blocks, locate, replay, revert, rules, alarm, webhooks):
+for module in (
+    demo,
+    serve,
+    db,
+    bench,
+    check,
+    load,
+    export,
+    blocks,
+    plan,
+    locate,
+    replay,
+    revert,
+    rules,
+    alarm,
+    webhooks,
+):
     module.register(app)
 map.register(app, from_store)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from data.planimport import ENDINGS
 from data.reassign import RULES
 from gis.operations import OPS
 
@@ -35,6 +36,12 @@ PUBLISH: Final = _body(
     example={"rule": "move", "reason": "新小区入住"},
 )
 REVERT: Final = _body({"effective_at": _TIME, "rule": _RULE, "reason": _TEXT}, ("reason",))
+FILE: Final = {
+    "requestBody": {
+        "required": True,
+        "content": {kind: {"schema": {"type": "string", "format": "binary"}} for kind in ENDINGS},
+    }
+}
 OPERATION: Final = {
     "requestBody": {
         "required": True,
