@@ -16,7 +16,7 @@ import threading
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -28,6 +28,7 @@ from data.decidemany import decide_many
 from data.inforce import in_force
 from gis.assignment import Assignment
 from gis.crs import CONVERTER
+from gis.engine import Indices
 from gis.errors import GridError, ParameterInvalid, StateConflict
 from gis.locate import KERNEL
 from gis.store import owing
@@ -127,8 +128,7 @@ class _Task:
 
     def doubtful(self, found: OpenEvents) -> npt.NDArray[np.int64]:
         """The events that have to be decided anew; for the others the arrays say that nothing changes."""
-        units, codes = self.state.boundaries.by_code, self.state.index.codes
-        uids = np.array([*(units[code].uid for code in codes), None], dtype=object)
+        uids = _uids(self.state)
         alive = _among(found.grid, frozenset(uids[:-1]))
         if self.owed.rule == "stay":
             return np.flatnonzero(~alive)
@@ -136,8 +136,26 @@ class _Task:
         plain = np.isfinite(found.lon) & np.isnan(found.accuracy_m) & ~by_word
         located = self.state.index.locate(found.lon, found.lat, distance=False)
         same = (located.winner >= 0) & (uids[located.winner] == np.array(found.grid, dtype=object))
-        alone = np.sum([one >= 0 for one in located.by_layer.values()], axis=0) < 2
-        return np.flatnonzero(_among(found.grid, self.recoded) | ~(plain & same & alone | by_word & alive))
+        layered = np.sum([one >= 0 for one in located.by_layer.values()], axis=0) > 1
+        settled = plain & same & ~layered
+        # Where layers lie over each other, who stands in may be another: many such places are compared with the state before.
+        rest = np.flatnonzero(plain & same & layered)
+        if len(rest) > CHUNK:
+            settled[rest] = self._as_before({name: one[rest] for name, one in located.by_layer.items()}, found, rest)
+        return np.flatnonzero(_among(found.grid, self.recoded) | ~(settled | by_word & alive))
+
+    def _as_before(
+        self, now: dict[str, Indices], found: OpenEvents, rows: npt.NDArray[np.int64]
+    ) -> npt.NDArray[np.bool_]:
+        """Whether each of these places has the grids of every layer that it had just before."""
+        instant = self.owed.due_at - timedelta(microseconds=1)
+        earlier = self.live.state(self.connection, Moment(instant, instant))
+        before = earlier.index.locate(found.lon[rows], found.lat[rows], distance=False).by_layer
+        if before.keys() != now.keys():
+            return np.zeros(len(rows), dtype=bool)
+        then, here = _uids(earlier), _uids(self.state)
+        same: npt.NDArray[np.bool_] = np.all([then[before[layer]] == here[now[layer]] for layer in now], axis=0)
+        return same
 
     def settle(self, ids: Sequence[UUID], received_at: Sequence[datetime]) -> None:
         """These events have the grid of the new boundaries; `flows` counts those that had another one."""
@@ -210,6 +228,12 @@ class _Task:
             answer=[assignment.as_json() for _, _, assignment, _ in new],
             grounds=[decision.grounds for _, decision, _, _ in new],
         )
+
+
+def _uids(state: State) -> npt.NDArray[np.object_]:
+    """The uids of the index's grids; the last, which -1 finds, is nobody."""
+    units = state.boundaries.by_code
+    return np.array([*(units[code].uid for code in state.index.codes), None], dtype=object)
 
 
 def _among(uids: list[str | None], some: frozenset[str]) -> npt.NDArray[np.bool_]:

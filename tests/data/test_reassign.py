@@ -11,6 +11,7 @@ from uuid import UUID
 import pytest
 import sqlalchemy as sa
 
+from data import reassign as reassigning
 from data.decide import Place, Policy, Question, decide
 from data.intake import Submission, accept
 from data.reassign import BackgroundReassigner, catch_up, reassign_due, refuse_rule
@@ -145,6 +146,26 @@ def test_an_unsure_place_near_a_grid_that_grew_is_decided_anew(town: sa.Connecti
     assert grid_of(town, event) == "C"
     published(town, drawn("CCCC\nCCCC"), at=None)
     reassign_due(town)
+    assert left_behind(town) == []
+
+
+def test_of_many_places_under_two_layers_those_are_decided_anew_whose_layers_changed(
+    town: sa.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    published(town, drawn("....\nMMMM", layer="dedicated"), at=None)
+    reassign_due(town)
+    events = [sent(town, column) for column in (0.5, 1.5, 3.5)]
+    published(town, drawn("ABBB\nABBB"), at=None)
+    monkeypatch.setattr(reassigning, "CHUNK", 1)
+    compared: list[list[bool]] = []
+    compare = reassigning._Task._as_before
+    monkeypatch.setattr(
+        reassigning._Task, "_as_before", lambda *given: (found := compare(*given), compared.append(found.tolist()))[0]
+    )
+    (done,) = reassign_due(town)
+    assert (done.moved, [grid_of(town, event) for event in events]) == (0, ["M", "M", "M"])
+    # The middle one lies on ground that went from A to B; the third too far from it to be looked at.
+    assert compared == [[True, False]]
     assert left_behind(town) == []
 
 
