@@ -9,17 +9,17 @@ from __future__ import annotations
 import numpy as np
 
 from gis.celllayout import SIDE, columns_of, is_edge, rows_of
-from gis.compiled import compiled
+from gis.compiled import compiled, lean
 from gis.orientation import side
 
 
-@compiled
+@lean
 def in_tiles(lon: float, scale: float, first: float) -> float:
     """A coordinate in tiles from the lattice's first one."""
     return (lon * scale - first) / SIDE
 
 
-@compiled
+@lean
 def extent(vertices: np.ndarray) -> tuple[float, float, float, float, float, float, int]:
     """(west, south, east, north, degrees that all edges run east or west, north or south, number of edges)."""
     west, south, east, north, wide, high, edges = np.inf, np.inf, -np.inf, -np.inf, 0.0, 0.0, 0
@@ -34,7 +34,7 @@ def extent(vertices: np.ndarray) -> tuple[float, float, float, float, float, flo
     return west, south, east, north, wide, high, edges
 
 
-@compiled
+@lean
 def _list_edge(
     vertices: np.ndarray,
     k: int,
@@ -61,7 +61,7 @@ def _list_edge(
                 start[tile + 1] += 1
 
 
-@compiled
+@lean
 def list_edges(
     vertices: np.ndarray,
     first: np.ndarray,
@@ -86,7 +86,7 @@ def list_edges(
             start[tile] += start[tile - 1]
 
 
-@compiled
+@lean
 def _toggle(ax: float, ay: float, bx: float, by: float, frame: np.ndarray, box: np.ndarray, parity: np.ndarray) -> None:
     """Every corner row that the edge passes is marked at the first column that has the edge on its left; exact."""
     if ay > by:
@@ -125,7 +125,7 @@ def _box(vertices: np.ndarray, first: int, stop: int, frame: np.ndarray, window:
     return box
 
 
-@compiled
+@lean
 def _first_of(owner: np.ndarray, low: int, high: int, grid: int) -> int:
     """The first position in a tile's edges that belongs to a grid, or -1."""
     end = high

@@ -21,7 +21,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from gis.compiled import compiled
+from gis.compiled import lean
 
 #: Cells along a tile's side, its power of two, and cells in a tile.
 SIDE, BITS, CELLS = 8, 3, 64
@@ -42,7 +42,7 @@ _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 FREE = np.iinfo(np.int32).max
 
 
-@compiled
+@lean
 def columns_of(ax: float, ay: float, bx: float, by: float, row: int) -> tuple[int, int]:
     """The first and last column that an edge may touch within a row of unit squares; coordinates are in squares.
 
@@ -57,20 +57,29 @@ def columns_of(ax: float, ay: float, bx: float, by: float, row: int) -> tuple[in
     return int(np.floor(low - _SLACK)), int(np.floor(high + _SLACK))
 
 
-@compiled
+@lean
 def rows_of(ay: float, by: float) -> tuple[int, int]:
     """The first and last row of unit squares that an edge may touch."""
     return int(np.floor(min(ay, by) - _SLACK)), int(np.floor(max(ay, by) + _SLACK))
 
 
-@compiled
+@lean
 def is_edge(vertices: np.ndarray, k: int) -> bool:
     """Whether an edge leads from vertex k to the next: not from ring to ring (a row of NaN), nor to itself."""
     ax, ay, bx, by = vertices[k, 0], vertices[k, 1], vertices[k + 1, 0], vertices[k + 1, 1]
     return bool(ax == ax and bx == bx and (ax != bx or ay != by))  # NaN is not itself
 
 
-@compiled
+@lean
+def _is_row(answer: np.ndarray, rows: np.ndarray, row: int) -> bool:
+    """Whether a row holds an answer."""
+    same = True
+    for k in range(answer.size):
+        same &= rows[row, 1 + k] == (answer[k] if answer[k] != FREE else -1)
+    return same
+
+
+@lean
 def _slot_of(answer: np.ndarray, rows: np.ndarray, slots: np.ndarray) -> int:
     """The slot of the row that holds an answer, or the free slot where it belongs. FREE and -1 both say none."""
     mixed = np.uint64(0)
@@ -78,23 +87,23 @@ def _slot_of(answer: np.ndarray, rows: np.ndarray, slots: np.ndarray) -> int:
         grid = answer[k] if answer[k] != FREE else -1
         mixed = (mixed ^ np.uint64(np.uint32(grid))) * _GOLDEN
         mixed ^= mixed >> np.uint64(29)
-    at = np.int64((mixed >> np.uint64(1)) % np.uint64(slots.size))
+    last = slots.size - 1  # the size is a power of two
+    at = np.int64((mixed >> np.uint64(29)) & np.uint64(last))
     while slots[at] >= 0:
-        same = True
-        for k in range(answer.size):
-            same &= rows[slots[at], 1 + k] == (answer[k] if answer[k] != FREE else -1)
-        if same:
+        if _is_row(answer, rows, slots[at]):
             break
-        at = (at + 1) % slots.size
+        at = (at + 1) & last
     return int(at)
 
 
-@compiled
-def row_number(answer: np.ndarray, rows: np.ndarray, slots: np.ndarray, used: np.ndarray) -> int:
-    """The row that holds an answer (the lowest grid of every layer, FREE for none), added if it is new.
+@lean
+def row_number(answer: np.ndarray, rows: np.ndarray, slots: np.ndarray, used: np.ndarray, guess: int) -> int:
+    """The row that holds an answer (the lowest grid of every layer, FREE for none), added if it is new; quick when it is `guess`.
 
-    `slots` is an open hash table of rows and never full; `used[0]` counts rows.
+    `slots` is an open hash table of rows, its size a power of two, and never full; `used[0]` counts rows.
     """
+    if _is_row(answer, rows, guess):
+        return guess
     at = _slot_of(answer, rows, slots)
     if slots[at] < 0:
         row = used[0]
@@ -109,7 +118,7 @@ def row_number(answer: np.ndarray, rows: np.ndarray, slots: np.ndarray, used: np
     return int(slots[at])
 
 
-@compiled
+@lean
 def fill_slots(rows: np.ndarray, used: int, slots: np.ndarray) -> None:
     """The first `used` rows stand in an empty hash table."""
     for row in range(used):

@@ -6,7 +6,7 @@ import numpy as np
 
 from gis.assignment import EDGE, FOUND, INSIDE, NO_POSITION, NONE
 from gis.celllayout import ALIGN, BITS, HEAD
-from gis.compiled import compiled
+from gis.compiled import compiled, lean
 from gis.orientation import BOUND, orientation, side
 
 #: Places are taken through the stages in blocks of so many, whose memory stays in the first cache.
@@ -16,7 +16,7 @@ BLOCK = 1024
 _CROSSED, _ON = 1, 2
 
 
-@compiled
+@lean
 def _way_crosses(ax: float, ay: float, bx: float, by: float, x: float, y: float, west: float, south: float) -> int:
     """Whether the way from the place, along its parallel to x = west and down to y = south, crosses an edge; or _ON.
 
@@ -39,7 +39,7 @@ def _way_crosses(ax: float, ay: float, bx: float, by: float, x: float, y: float,
     return crossed ^ int(straddles & ((turn > 0) != (found > 0.0)))
 
 
-@compiled
+@lean
 def _grid_covers(
     words: np.ndarray, at: int, vertices: np.ndarray, x: float, y: float, west: float, south: float
 ) -> tuple[int, int]:
@@ -63,7 +63,7 @@ def _grid_covers(
             return at, state
 
 
-@compiled
+@lean
 def _settle(
     words: np.ndarray,
     at: int,
@@ -105,7 +105,7 @@ def _settle(
     return winner, EDGE if winner == lowest and lowest_state == _ON else INSIDE
 
 
-@compiled
+@lean
 def _word_of(tile: int, column: int, row: int, words: np.ndarray, codes: np.ndarray) -> int:
     """Where the word of a cell stands; `tile` < 0 is the tile's entry, column and row count cells from the lattice's first."""
     area = np.int64((-1 - tile) >> 1) * ALIGN
@@ -115,7 +115,7 @@ def _word_of(tile: int, column: int, row: int, words: np.ndarray, codes: np.ndar
     return int(area + code)
 
 
-@compiled
+@lean
 def _cell(value: float, scale: float, first: float, tiles: float) -> int:
     """The column (or row) of a coordinate, counted from the lattice's first; what lies outside, and NaN, falls into its rim."""
     scaled = value * scale
@@ -125,21 +125,21 @@ def _cell(value: float, scale: float, first: float, tiles: float) -> int:
     return int(np.floor(scaled) - first)
 
 
-@compiled
+@lean
 def _find_cells(
     lon: np.ndarray, lat: np.ndarray, begin: int, frame: np.ndarray, tiles: np.ndarray, words: np.ndarray,
-    codes: np.ndarray, column: np.ndarray, row: np.ndarray, answer: np.ndarray, word: np.ndarray, open_: np.ndarray,
+    codes: np.ndarray, column: np.ndarray, row: np.ndarray, answer: np.ndarray, word: np.ndarray, open_: np.ndarray, size: int,
 ) -> int:  # fmt: skip
-    """`answer[i]` is the row of `rows` for place `begin + i`, final but for those listed in `open_`; returns how many these are.
+    """`answer[i]` is the row of `rows` for each of `size` places from `begin` on, final but for those listed in `open_`.
 
-    Stage after stage over the block, so that the loads of one stage overlap.
+    Returns how many are listed. Stage after stage over the block, so that the loads of one stage overlap.
     """
     width = int(frame[4])
-    for i in range(answer.size):
+    for i in range(size):
         column[i] = _cell(lon[begin + i], frame[0], frame[2], frame[4])
         row[i] = _cell(lat[begin + i], frame[1], frame[3], frame[5])
     pending = 0
-    for i in range(answer.size):
+    for i in range(size):
         tile = tiles[(row[i] >> BITS) * width + (column[i] >> BITS)]
         answer[i] = tile
         open_[pending] = i
@@ -157,7 +157,7 @@ def _find_cells(
     return border
 
 
-@compiled
+@lean
 def _touch(words: np.ndarray, word: np.ndarray, vertices: np.ndarray, open_: np.ndarray, border: int) -> float:
     """The first run of every record is in the cache, all fetched at the same time; the sum keeps the loads from being left out."""
     total = 0.0
@@ -166,6 +166,59 @@ def _touch(words: np.ndarray, word: np.ndarray, vertices: np.ndarray, open_: np.
         first, last = words[at], words[at] + (words[at + 1] >> 1)
         total += vertices[first, 0] + vertices[last, 0]
     return total
+
+
+@lean
+def _answer(
+    lon: np.ndarray,
+    lat: np.ndarray,
+    first: int,
+    size: int,
+    answer: np.ndarray,
+    rows: np.ndarray,
+    outside: int,
+    winner: np.ndarray,
+    method: np.ndarray,
+    reason: np.ndarray,
+    by_layer: np.ndarray,
+) -> None:
+    """The `size` places from `first` on have what the row `answer` of each says."""
+    for i in range(size):
+        grid = rows[answer[i], 0]
+        place = first + i
+        winner[place] = grid
+        method[place] = INSIDE if grid >= 0 else NONE
+        known = lon[place] - lon[place] == 0.0 and lat[place] - lat[place] == 0.0
+        reason[place] = FOUND if grid >= 0 else (outside if known else NO_POSITION)
+    for layer in range(by_layer.shape[0]):
+        for i in range(size):
+            by_layer[layer, first + i] = rows[answer[i], 1 + layer]
+
+
+@lean
+def _locate(
+    lon: np.ndarray, lat: np.ndarray, begin: int, end: int,
+    frame: np.ndarray, tiles: np.ndarray, words: np.ndarray, codes: np.ndarray, rows: np.ndarray,
+    vertices: np.ndarray, layer_of: np.ndarray, outside: int,
+    winner: np.ndarray, method: np.ndarray, reason: np.ndarray, by_layer: np.ndarray,
+    column: np.ndarray, row: np.ndarray, answer: np.ndarray, open_: np.ndarray, word: np.ndarray,
+) -> float:  # fmt: skip
+    """What `locate` says; the last five arrays are scratch for a block."""
+    touched = 0.0
+    for first in range(begin, end, BLOCK):
+        size = min(BLOCK, end - first)
+        border = _find_cells(lon, lat, first, frame, tiles, words, codes, column, row, answer, word, open_, size)
+        touched += _touch(words, word, vertices, open_, border)
+        _answer(lon, lat, first, size, answer, rows, outside, winner, method, reason, by_layer)
+        for p in range(border):
+            i = open_[p]
+            place = first + i
+            west, south = (frame[2] + column[i]) / frame[0], (frame[3] + row[i]) / frame[1]
+            winner[place], method[place] = _settle(
+                words, word[i], vertices, layer_of, lon[place], lat[place], west, south, by_layer, place
+            )  # fmt: skip
+            reason[place] = FOUND if winner[place] >= 0 else outside
+    return touched
 
 
 @compiled
@@ -195,35 +248,13 @@ def locate(
         np.empty(BLOCK, np.int32), np.empty(BLOCK, np.int32), np.empty(BLOCK, np.int32), np.empty(BLOCK + 1, np.int32)
     )  # fmt: skip
     word = np.empty(BLOCK, np.int64)
-    touched = 0.0
-    for first in range(begin, end, BLOCK):
-        size = min(BLOCK, end - first)
-        border = _find_cells(
-            lon, lat, first, frame, tiles, words, codes, column, row, answer[:size], word, open_
-        )  # fmt: skip
-        touched += _touch(words, word, vertices, open_, border)
-        for i in range(size):
-            grid = rows[answer[i], 0]
-            place = first + i
-            winner[place] = grid
-            method[place] = INSIDE if grid >= 0 else NONE
-            known = lon[place] - lon[place] == 0.0 and lat[place] - lat[place] == 0.0
-            reason[place] = FOUND if grid >= 0 else (outside if known else NO_POSITION)
-        for layer in range(by_layer.shape[0]):
-            for i in range(size):
-                by_layer[layer, first + i] = rows[answer[i], 1 + layer]
-        for p in range(border):
-            i = open_[p]
-            place = first + i
-            west, south = (frame[2] + column[i]) / frame[0], (frame[3] + row[i]) / frame[1]
-            winner[place], method[place] = _settle(
-                words, word[i], vertices, layer_of, lon[place], lat[place], west, south, by_layer, place
-            )  # fmt: skip
-            reason[place] = FOUND if winner[place] >= 0 else outside
-    return touched
+    return _locate(
+        lon, lat, begin, end, frame, tiles, words, codes, rows, vertices, layer_of, outside,
+        winner, method, reason, by_layer, column, row, answer, open_, word,
+    )  # fmt: skip
 
 
-@compiled
+@lean
 def locate_one(
     lon: float,
     lat: float,

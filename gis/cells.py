@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from gis.cellareas import fill_tiles
 from gis.celledges import extent, list_edges, mark_inside
-from gis.celllayout import ALIGN, FREE, SIDE, fill_slots, row_number
+from gis.celllayout import ALIGN, FREE, SIDE, fill_slots
 from gis.nearby import Borders, Bytes, Floats, Ints
 
 #: Border cells at most: a share of all edges, and so many at least while the city is small.
@@ -60,11 +60,10 @@ def cells_of(borders: Borders, layer_of: Bytes, layers: int) -> Cells:
         *_words(1 << 18),
         np.full((1024, 1 + layers), -1, dtype=np.int32),
         np.full(4096, -1, dtype=np.int32),
-        np.zeros(2, dtype=np.int64),
+        np.array([1, 0], dtype=np.int64),  # row 0 is nobody's: tiles begin with it
         layers,
     )
-    # Row 0 is nobody's: tiles begin with it.
-    row_number(np.full(layers, FREE, dtype=np.int32), blank.rows, blank.slots, blank.used)
+    fill_slots(blank.rows, 1, blank.slots)
     grids = np.arange(len(borders.start), dtype=np.int64)
     whole = np.array([0, width - 1, 0, height - 1], dtype=np.int64)
     cells = _settled(blank, borders, layer_of, grids, whole)

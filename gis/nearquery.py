@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from gis.compiled import compiled
+from gis.compiled import lean
 from gis.orientation import orientation
 
 #: Segments that share one bounding box, as in `gis.nearby`.
@@ -17,7 +17,7 @@ _SLACK, _SLACK_M = 1.0 + 1e-12, 1e-6
 OUT, WITHIN, ON = 0, 1, 2
 
 
-@compiled
+@lean
 def _apart(box: np.ndarray, lon: float, lat: float, east: float, north: float) -> float:
     """Square metres of the distance to a box (west, south, east, north); NaN for an empty one."""
     x = max((box[0] - lon) * east, (lon - box[2]) * east, 0.0)
@@ -25,7 +25,7 @@ def _apart(box: np.ndarray, lon: float, lat: float, east: float, north: float) -
     return float(x * x + y * y)
 
 
-@compiled
+@lean
 def _nearest_in_run(
     vertices: np.ndarray, first: int, last: int, lon: float, lat: float, east: float, north: float, best: float
 ) -> float:
@@ -46,7 +46,7 @@ def _nearest_in_run(
     return best
 
 
-@compiled
+@lean
 def distance_m(
     vertices: np.ndarray, start: np.ndarray, stop: np.ndarray, boxes: np.ndarray, first_box: np.ndarray,
     grid: int, lon: float, lat: float, east: float, north: float,
@@ -73,7 +73,7 @@ def distance_m(
     return float(np.sqrt(best))
 
 
-@compiled
+@lean
 def distances(
     vertices: np.ndarray, start: np.ndarray, stop: np.ndarray, boxes: np.ndarray, first_box: np.ndarray,
     grid: np.ndarray, lon: np.ndarray, lat: np.ndarray, east: np.ndarray, north: np.ndarray, out: np.ndarray,
@@ -87,7 +87,7 @@ def distances(
             )  # fmt: skip
 
 
-@compiled
+@lean
 def _ray_crosses(ax: float, ay: float, bx: float, by: float, x: float, y: float) -> int:
     """Whether the ray from a place towards east crosses an edge, ends counted so that a border is crossed once; or ON."""
     straddles = (ay > y) != (by > y)
@@ -101,7 +101,7 @@ def _ray_crosses(ax: float, ay: float, bx: float, by: float, x: float, y: float)
     return int(straddles and (found > 0) == (by > ay))
 
 
-@compiled
+@lean
 def lies(
     vertices: np.ndarray, start: np.ndarray, stop: np.ndarray, boxes: np.ndarray, first_box: np.ndarray,
     grid: int, lon: float, lat: float,
@@ -124,13 +124,13 @@ def lies(
     return odd
 
 
-@compiled
+@lean
 def _cell(value: float, first: float, scale: float, count: float) -> int:
     """The column or row of the lattice of boxes, the outermost for what lies outside."""
     return int(min(max(np.floor((value - first) * scale), 0.0), count - 1.0))
 
 
-@compiled
+@lean
 def _cells_of_box(frame: np.ndarray, west: float, south: float, east: float, north: float) -> tuple[int, int, int, int]:
     """The first and last column and row that a box meets. `frame` is west, south, cells a degree east and north, columns, rows."""
     return (
@@ -139,7 +139,7 @@ def _cells_of_box(frame: np.ndarray, west: float, south: float, east: float, nor
     )  # fmt: skip
 
 
-@compiled
+@lean
 def sort_boxes(bounds: np.ndarray, frame: np.ndarray, start: np.ndarray, grids: np.ndarray) -> None:
     """Cell c holds the boxes of `grids[start[c]:start[c + 1]]`, ascending; first called with empty `grids` to count into `start`."""
     for g in range(bounds.shape[0]):
@@ -159,7 +159,7 @@ def sort_boxes(bounds: np.ndarray, frame: np.ndarray, start: np.ndarray, grids: 
             start[cell] += start[cell - 1]
 
 
-@compiled
+@lean
 def near_place(
     vertices: np.ndarray, start: np.ndarray, stop: np.ndarray, boxes: np.ndarray, first_box: np.ndarray,
     bounds: np.ndarray, frame: np.ndarray, cell_start: np.ndarray, cell_grids: np.ndarray,
@@ -199,7 +199,7 @@ def near_place(
     return used
 
 
-@compiled
+@lean
 def near(
     vertices: np.ndarray, start: np.ndarray, stop: np.ndarray, boxes: np.ndarray, first_box: np.ndarray,
     bounds: np.ndarray, frame: np.ndarray, cell_start: np.ndarray, cell_grids: np.ndarray,

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from gis.compiled import compiled
+from gis.compiled import compiled, lean
 
 #: (3 + 16 u) u with u = 2**-53: below this share of the summands the sign of the fast determinant may be wrong.
 BOUND = 3.3306690738754716e-16
@@ -18,7 +18,7 @@ BOUND = 3.3306690738754716e-16
 _SPLIT = 134217729.0
 
 
-@compiled
+@lean
 def product(a: float, b: float) -> tuple[float, float]:
     """(rounded product, its error): their sum is a * b exactly."""
     rounded = a * b
@@ -31,7 +31,7 @@ def product(a: float, b: float) -> tuple[float, float]:
     return rounded, low_a * low_b - (((rounded - high_a * high_b) - low_a * high_b) - high_a * low_b)
 
 
-@compiled
+@lean
 def difference(a: float, b: float) -> tuple[float, float]:
     """(rounded difference, its error): their sum is a - b exactly."""
     rounded = a - b
@@ -86,7 +86,7 @@ def _exact(ax: float, ay: float, bx: float, by: float, x: float, y: float) -> in
     return int(left > right) - int(left < right)
 
 
-@compiled
+@lean
 def orientation(ax: float, ay: float, bx: float, by: float, x: float, y: float) -> int:
     """1 when the place (x, y) lies left of the edge from a to b, -1 right of it, 0 exactly on its line."""
     left = (bx - ax) * (y - ay)
@@ -100,7 +100,7 @@ def orientation(ax: float, ay: float, bx: float, by: float, x: float, y: float) 
     return _exact(ax, ay, bx, by, x, y)
 
 
-@compiled
+@lean
 def side(ax: float, ay: float, bx: float, by: float, x: float, y: float) -> int:
     """The orientation of a place moved up by e and right by e' << e, both as small as need be: 1 or -1, never 0."""
     found = orientation(ax, ay, bx, by, x, y)
