@@ -12,6 +12,7 @@ from data.publishing import Order, rehearse_plan
 from data.reassign import Reassigned
 from gis.impact import Impact, impact
 from gis.store.engine import Connection
+from gis.store.live import Live
 from gis.store.plans import StoredPlan
 from gis.store.townloads import LiveLoads, TownLoads
 
@@ -56,10 +57,16 @@ def plan_impact(
 
 
 def rehearsed_impact(
-    connection: Connection, drafts: Drafts, live: LiveLoads, plan: StoredPlan, order: Order, policy: Policy
+    connection: Connection,
+    drafts: Drafts,
+    live: LiveLoads,
+    plan: StoredPlan,
+    order: Order,
+    policy: Policy,
+    boundaries: Live | None = None,
 ) -> PlanImpact:
     """The same figures from a publication that is carried out and taken back; holds up everybody else until it is over."""
     loads = live.loads(connection, fresh=True)
-    done = rehearse_plan(connection, drafts, plan, order, policy)
+    done = rehearse_plan(connection, drafts, plan, order, policy, boundaries)
     told = impact(done.before, done.after, loads.loads)
     return PlanImpact(told, loads, done.before.generation, done.reassigned)

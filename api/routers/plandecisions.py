@@ -10,7 +10,16 @@ from fastapi import APIRouter, Depends, Query
 from api import planbodies
 from api.answers import Json
 from api.conditional import Expected
-from api.deps import Connection, JsonObject, PolicyInForce, Supervisor, Viewer, instant, known_parameters
+from api.deps import (
+    Connection,
+    JsonObject,
+    LiveBoundaries,
+    PolicyInForce,
+    Supervisor,
+    Viewer,
+    instant,
+    known_parameters,
+)
 from api.plandeps import DraftsKept, LoadsKept, Planner, only, whole_plan
 from api.settings import Caller
 from data import planstates
@@ -33,6 +42,7 @@ def impact(
     connection: Connection,
     drafts: DraftsKept,
     loads: LoadsKept,
+    boundaries: LiveBoundaries,
     policy: PolicyInForce,
     fresh: Annotated[bool, Query(description="true: events as of now, not as of some seconds ago")] = False,
     by: Annotated[
@@ -46,7 +56,7 @@ def impact(
     if not who.may("planner"):
         raise RoleTooLow("a rehearsal holds up publications and reports for its time: it needs the role planner")
     order = Order(who.actor, who.role, reason="rehearsal")
-    return Json(_impact_json(rehearsed_impact(connection, drafts, loads, found, order, policy), found))
+    return Json(_impact_json(rehearsed_impact(connection, drafts, loads, found, order, policy, boundaries), found))
 
 
 def _impact_json(found: PlanImpact, plan: StoredPlan) -> dict[str, Any]:
@@ -113,6 +123,7 @@ def publish(
     seen: Expected,
     connection: Connection,
     drafts: DraftsKept,
+    boundaries: LiveBoundaries,
     policy: PolicyInForce,
     who: Supervisor,
 ) -> Json:
@@ -120,7 +131,7 @@ def publish(
     `reason`.
     """
     only(body, "effective_at", "rule", "reason", "correction")
-    done = publish_plan(connection, drafts, plan, seen, _order(body, who), policy)
+    done = publish_plan(connection, drafts, plan, seen, _order(body, who), policy, boundaries)
     return whole_plan(connection, drafts, plan, published=_published_json(done))
 
 
@@ -131,6 +142,7 @@ def revert(
     seen: Expected,
     connection: Connection,
     drafts: DraftsKept,
+    boundaries: LiveBoundaries,
     policy: PolicyInForce,
     who: Supervisor,
 ) -> Json:
@@ -140,7 +152,7 @@ def revert(
     if held.generation is None:
         raise StateConflict(f"the plan is {held.state}: only a published one can be reverted", place="state")
     order = _order(body | {"reason": reason_of(body.get("reason"))}, who)
-    done = put_back(connection, held.generation, order, policy)
+    done = put_back(connection, held.generation, order, policy, boundaries)
     return whole_plan(connection, drafts, plan, published=_published_json(done))
 
 
