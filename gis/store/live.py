@@ -9,15 +9,19 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
+from concurrent.futures import Future
+from copy import copy
 from dataclasses import dataclass, field
 from datetime import datetime
 
+import numpy as np
+import shapely
 import sqlalchemy as sa
 
 from gis.claims import Claims
 from gis.errors import ParameterInvalid
 from gis.locate import GridIndex
-from gis.partition import Boundaries
+from gis.partition import Boundaries, Partition
 from gis.policy import PolicyDocument
 from gis.store.boundaries import Moment, newest_generation, read_boundaries
 from gis.store.gazetteer import LiveGazetteer
@@ -53,6 +57,8 @@ class State:
         """The index over these layers, the winning one first; made once."""
         if layers == self.index.layers:
             return self.index
+        if layers in self._ordered:  # nobody waits for what is there while another order is made
+            return self._ordered[layers]
         with self._lock:
             if layers not in self._ordered:
                 held = {partition.layer: partition for partition in self.boundaries.assignable()}
@@ -62,6 +68,8 @@ class State:
     def claims(self, layers: tuple[str, ...]) -> Claims:
         """Who has which ground when these layers go first in this order, for places that are known to so many metres; made once."""
         index = self.in_order(layers)
+        if layers in self._claims:
+            return self._claims[layers]
         with self._lock:
             if layers not in self._claims:
                 self._claims[layers] = Claims.of(index)
@@ -75,12 +83,20 @@ class _Published:
     effective_at: datetime
 
 
+#: Up to so many moved grids, and this share of all besides, an index is made from the one before.
+_MOVED, _MOVED_SHARE = 16, 0.02
+
+#: A state: the newest generation known, and the last change in effect.
+_Key = tuple[int, datetime | None]
+
+
 class Live:
     """States of the boundaries by moment, at most `keep` of them, the longest unused dropped first. Safe in threads."""
 
     def __init__(self, keep: int = 6) -> None:
         self._keep = keep
-        self._states: OrderedDict[tuple[int, datetime | None], State] = OrderedDict()
+        self._states: OrderedDict[_Key, State] = OrderedDict()
+        self._making: dict[_Key, Future[State | None]] = {}
         self._line: tuple[_Published, ...] = ()
         self._policies: dict[int, PolicyDocument] = {}
         self._lock = threading.Lock()
@@ -100,29 +116,92 @@ class Live:
         return Moment(instant, instant)
 
     def state(self, connection: sa.Connection, moment: Moment, *, newest: int | None = None) -> State:
-        """The state of the boundaries at a moment; `newest` spares the question when the caller has just asked it."""
+        """The state of the boundaries at a moment; `newest` spares the question when the caller has just asked it.
+
+        Who asks for a state that is held never waits; who asks for one that another thread is making waits for that one alone.
+        """
         number = newest_generation(connection) if newest is None else newest
-        with self._lock:
-            while True:
-                if not self._line or self._line[-1].number < number:
-                    self._line = _line(connection)
-                key = _key(self._line, moment)
-                state = self._states.get(key)
-                if state is not None:
-                    self._states.move_to_end(key)
-                    return state
-                state = self._made(connection, moment, key)
+        while True:
+            line = self._line_to(connection, number)
+            key = _key(line, moment)
+            state, making, mine = self._held(key)
+            if state is None and not mine:
+                state = making.result()  # None: could not be made, or does not belong here
+            if state is not None:
+                return state
+            if not mine:
+                continue
+            try:
+                made = self._made(connection, moment, key)
                 # What was published while it was being read may be in it, and would not belong under this key.
                 number = number if newest is not None else newest_generation(connection)
-                if number <= (self._line[-1].number if self._line else 0):
-                    self._states[key] = state
-                    while len(self._states) > self._keep:
-                        self._states.popitem(last=False)
-                    return state
+                state = made if number <= (line[-1].number if line else 0) else None
+            finally:
+                self._keep_made(key, state, making)
+            if state is not None:
+                return state
 
-    def _made(self, connection: sa.Connection, moment: Moment, key: tuple[int, datetime | None]) -> State:
+    def _line_to(self, connection: sa.Connection, number: int) -> tuple[_Published, ...]:
+        """All generations as far as this one at least."""
+        line = self._line
+        if line and line[-1].number >= number:
+            return line
+        line = _line(connection)
+        with self._lock:
+            if line and (not self._line or self._line[-1].number < line[-1].number):
+                self._line = line
+        return line
+
+    def _held(self, key: _Key) -> tuple[State | None, Future[State | None], bool]:
+        """(the state when it is held, else who makes it, whether that is the caller from now on)."""
+        with self._lock:
+            state = self._states.get(key)
+            if state is not None:
+                self._states.move_to_end(key)
+                return state, Future(), False
+            mine = key not in self._making
+            return None, self._making.setdefault(key, Future()), mine
+
+    def _keep_made(self, key: _Key, state: State | None, making: Future[State | None]) -> None:
+        """A state that was made is held, and who waited for it goes on."""
+        with self._lock:
+            del self._making[key]
+            if state is not None:
+                self._states[key] = state
+                while len(self._states) > self._keep:
+                    self._states.popitem(last=False)
+        making.set_result(state)
+
+    def _made(self, connection: sa.Connection, moment: Moment, key: _Key) -> State:
         boundaries = read_boundaries(connection, moment)
-        return State(boundaries, GridIndex.build(boundaries), key[1])
+        with self._lock:
+            newest = max(self._states.values(), key=lambda held: held.boundaries.generation, default=None)
+        index = GridIndex.build(boundaries) if newest is None else following(newest.index, boundaries)
+        return State(boundaries, index, key[1])
+
+
+def following(index: GridIndex, boundaries: Boundaries) -> GridIndex:
+    """The index over other boundaries, with the answers of one built anew; where few shapes differ, it shares the rest with `index`.
+
+    So it is after a publication that moved some borders: the layers, their order and their codes are the same. Else it is built.
+    """
+    before, after = index.boundaries.assignable(), boundaries.assignable()
+    if [(p.layer, p.level, p.codes) for p in before] != [(p.layer, p.level, p.codes) for p in after]:
+        return GridIndex.build(boundaries)
+    ends = np.cumsum([len(part) for part in after])[:-1]
+    moved = [
+        np.flatnonzero(~shapely.equals_exact(old, part.geometry)).tolist()
+        for old, part in zip(np.split(index.geometry, ends), after, strict=True)
+    ]
+    if sum(map(len, moved)) > _MOVED + len(index) * _MOVED_SHARE:
+        return GridIndex.build(boundaries)
+    index = copy(index)
+    index.boundaries = boundaries
+    for part, rows in zip(after, moved, strict=True):
+        if rows:
+            codes = tuple(part.codes[i] for i in rows)
+            index = index.replaced(Partition(part.layer, part.level, codes, part.geometry[rows]), boundaries)
+    return index
 
 
 def _line(connection: sa.Connection) -> tuple[_Published, ...]:
@@ -130,7 +209,7 @@ def _line(connection: sa.Connection) -> tuple[_Published, ...]:
     return tuple(_Published(*row) for row in rows)
 
 
-def _key(line: tuple[_Published, ...], moment: Moment) -> tuple[int, datetime | None]:
+def _key(line: tuple[_Published, ...], moment: Moment) -> _Key:
     known = [one for one in line if one.published_at <= moment.known_at]
     if not known:
         return 0, None
