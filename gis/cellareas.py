@@ -103,7 +103,7 @@ def _corners(
         if (ax > west) != (bx > west):
             found ^= _rows_beyond(ax, ay, bx, by, frame, west, south)
         low, high = rows_of((ay - south) * frame[1], (by - south) * frame[1])
-        for row in range(max(low, 0), min(high, SIDE - 1) + 1):
+        for row in range(max(low + 1, 0), min(high, SIDE - 1) + 1):
             y = south + row / frame[1]
             if (ay > y) == (by > y):
                 continue

@@ -49,8 +49,11 @@ def _list_edge(
     ax, bx = in_tiles(vertices[k, 0], frame[0], frame[2]), in_tiles(vertices[k + 1, 0], frame[0], frame[2])
     ay, by = in_tiles(vertices[k, 1], frame[1], frame[3]), in_tiles(vertices[k + 1, 1], frame[1], frame[3])
     low, high = rows_of(ay, by)
+    left, right = rows_of(ax, bx)
     for row in range(max(low, window[2]), min(high, window[3]) + 1):
-        west, east = columns_of(ax, ay, bx, by, row)
+        west, east = left, right
+        if left < right and low < high:  # slanting: not all columns in every row
+            west, east = columns_of(ax, ay, bx, by, row)
         for column in range(max(west, window[0]), min(east, window[1]) + 1):
             tile = (row - window[2]) * (window[1] - window[0] + 1) + column - window[0]
             if edge.size == 0:
@@ -91,9 +94,8 @@ def _toggle(ax: float, ay: float, bx: float, by: float, frame: np.ndarray, box: 
     """Every corner row that the edge passes is marked at the first column that has the edge on its left; exact."""
     if ay > by:
         ax, ay, bx, by = bx, by, ax, ay
-    low = max(int(np.floor(in_tiles(ay, frame[1], frame[3]))) - 1, box[2])
-    high = min(int(np.floor(in_tiles(by, frame[1], frame[3]))) + 1, box[3])
-    for row in range(low, high + 1):
+    low, high = rows_of(in_tiles(ay, frame[1], frame[3]), in_tiles(by, frame[1], frame[3]))
+    for row in range(max(low + 1, box[2]), min(high, box[3]) + 1):
         y = (frame[3] + row * SIDE) / frame[1]
         if (ay > y) == (by > y):
             continue

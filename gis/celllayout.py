@@ -59,7 +59,7 @@ def columns_of(ax: float, ay: float, bx: float, by: float, row: int) -> tuple[in
 
 @lean
 def rows_of(ay: float, by: float) -> tuple[int, int]:
-    """The first and last row of unit squares that an edge may touch."""
+    """The first and last row of unit squares that an edge may touch; it passes no line between rows but those from the second on."""
     return int(np.floor(min(ay, by) - _SLACK)), int(np.floor(max(ay, by) + _SLACK))
 
 

@@ -15,8 +15,11 @@ Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 Bytes = npt.NDArray[np.uint8]
 
-#: From this many pairs on the compiled loop is worth its import (0.3 s); below it numpy answers, with the same bits.
+#: From this many pairs or boxes on the compiled loop is worth its import (0.3 s); below it numpy answers, with the same bits.
 COMPILE_FROM = 512
+
+#: shapely's number for a plain polygon.
+_POLYGON = 3
 
 #: Segments that share one bounding box.
 RUN = 16
@@ -47,16 +50,33 @@ def borders_of(geometry: Geometries) -> Borders:
     if len(geometry) == 0:
         nobody = np.empty(0, dtype=np.int64)
         return Borders(np.empty((0, 2)), nobody, nobody, np.empty((0, 4)), nobody)
-    # The empty multipolygon in front makes shapely answer in one form, also when every grid is a plain polygon.
-    mixed = np.concatenate([np.array([shapely.MultiPolygon()], dtype=object), geometry])
-    _, vertices, (rings, polygons, grids) = shapely.to_ragged_array(mixed, include_z=False)
-    ring_of = np.repeat(np.arange(len(rings) - 1), np.diff(rings))
-    spaced = np.full((len(vertices) + len(rings) - 1, 2), np.nan)
-    spaced[np.arange(len(vertices)) + ring_of] = vertices
-    first_ring = polygons[grids[1:]]
-    start = (rings[first_ring] + first_ring).astype(np.int64)
+    rings, sizes = _rings(geometry)
+    after = np.cumsum(sizes + 1)
+    spaced = np.empty((int(after[-1]) if len(after) else 0, 2))
+    drawn = np.ones(len(spaced), dtype=bool)
+    drawn[after - 1] = False
+    spaced[drawn] = shapely.get_coordinates(geometry)
+    spaced[after - 1] = np.nan
+    start = np.concatenate([[0], after])[np.concatenate([[0], np.cumsum(rings)])].astype(np.int64)
     boxes, first_box = _boxes(spaced, start)
     return Borders(spaced, start[:-1], start[1:], boxes, first_box[:-1])
+
+
+def _rings(geometry: Geometries) -> tuple[Ints, Ints]:
+    """(rings of every grid, vertices of every ring), in the order in which shapely lists vertices."""
+    rings = (~shapely.is_empty(geometry)).astype(np.int64)
+    # Nearly every grid is one ring, as long as the grid: only the others are taken apart, which copies them.
+    several = np.flatnonzero(
+        (shapely.get_type_id(geometry) != _POLYGON) | (shapely.get_num_interior_rings(geometry) > 0)
+    )
+    parts, grid = shapely.get_parts(geometry[several], return_index=True)
+    taken, part = shapely.get_rings(parts, return_index=True)
+    rings[several] = np.bincount(grid[part], minlength=len(several))
+    sizes = np.repeat(shapely.get_num_coordinates(geometry), rings).astype(np.int64)
+    of_several = np.zeros(len(geometry), dtype=bool)
+    of_several[several] = True
+    sizes[np.repeat(of_several, rings)] = shapely.get_num_coordinates(taken)
+    return rings, sizes
 
 
 def with_changed(borders: Borders, grids: Ints, geometry: Geometries) -> Borders:
@@ -76,6 +96,12 @@ def _boxes(vertices: Floats, start: Ints) -> tuple[Floats, Ints]:
     first_box = np.concatenate([[0], np.cumsum(runs)]).astype(np.int64)
     if not len(vertices):
         return np.empty((0, 4)), first_box
+    if len(vertices) >= RUN * COMPILE_FROM:
+        from gis.nearquery import box_runs
+
+        boxes = np.empty((first_box[-1], 4))
+        box_runs(vertices, start, first_box, boxes)
+        return boxes, first_box
     begin = np.repeat(start[:-1] - first_box[:-1] * RUN, runs) + np.arange(first_box[-1]) * RUN
     end = np.minimum(
         begin + RUN + 1, np.repeat(start[1:], runs)

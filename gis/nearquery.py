@@ -47,6 +47,21 @@ def _nearest_in_run(
 
 
 @lean
+def box_runs(vertices: np.ndarray, start: np.ndarray, first_box: np.ndarray, boxes: np.ndarray) -> None:
+    """Every run of RUN segments has its box (west, south, east, north), NaN for one without vertices."""
+    for grid in range(start.size - 1):
+        for run in range(first_box[grid + 1] - first_box[grid]):
+            begin = start[grid] + run * RUN
+            box = boxes[first_box[grid] + run]
+            box[:] = np.nan
+            for k in range(begin, min(begin + RUN + 1, start[grid + 1])):
+                x, y = vertices[k, 0], vertices[k, 1]
+                if x == x:  # not the NaN between two rings
+                    box[0], box[1] = np.fmin(box[0], x), np.fmin(box[1], y)
+                    box[2], box[3] = np.fmax(box[2], x), np.fmax(box[3], y)
+
+
+@lean
 def distance_m(
     vertices: np.ndarray, start: np.ndarray, stop: np.ndarray, boxes: np.ndarray, first_box: np.ndarray,
     grid: int, lon: float, lat: float, east: float, north: float,

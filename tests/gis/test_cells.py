@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from gis import cellareas, celledges, celllayout, cellquery, nearquery
 from gis.assignment import EDGE, INSIDE, NONE
 from gis.cellengine import CellEngine
-from gis.compiled import KERNELS, compiled, source_stamp
+from gis.compiled import ALONE, KERNELS, compiled, source_stamp
 from gis.errors import CodeInvalid, GeometryInvalid
 from gis.locate import GridIndex, Located, compile_kernels
 from gis.orientation import orientation, side
@@ -267,6 +267,24 @@ def test_what_crosses_the_antimeridian_or_is_no_degrees_is_refused_by_name(
     assert refusal.value.place == "far"
 
 
+@pytest.mark.filterwarnings("ignore:invalid value encountered in linearrings")
+@pytest.mark.parametrize("axis", [0, 1])
+@pytest.mark.parametrize("wrong", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("vertex", range(8))
+def test_one_vertex_that_is_not_finite_is_found_wherever_it_stands(vertex: int, wrong: float, axis: int) -> None:
+    outer, hole = [(0.0, 0.0), (4.0, 0.0), (4.0, 4.0), (0.0, 3.0)], [(1.0, 1.0), (1.5, 2.0), (2.0, 2.0), (2.0, 1.0)]
+    rings = np.array([outer, hole])
+    rings[vertex // 4, vertex % 4, axis] = wrong
+    closed = [np.vstack([ring, ring[:1]]) for ring in rings]
+    if vertex % 4 == 0 and np.isnan(wrong):
+        with pytest.raises(shapely.errors.GEOSException, match="closed"):
+            shapely.Polygon(closed[0], [closed[1]])
+        return
+    polygon = shapely.MultiPolygon([shapely.box(5, 5, 6, 6), shapely.Polygon(closed[0], [closed[1]])])
+    with pytest.raises(GeometryInvalid, match="grid far has coordinates that are no WGS 84 degrees"):
+        GridIndex.of([partition_of(["fine", "far"], [shapely.box(0, 0, 1, 1), polygon])])
+
+
 def test_grids_on_either_side_of_the_antimeridian_are_answered() -> None:
     index = GridIndex.of([partition_of(["e", "w"], [shapely.box(179, 0, 180, 1), shapely.box(-180, 0, -179, 1)])])
     assert index.locate(np.array([180.0, -180.0, 179.5, 0.0]), np.full(4, 0.5)).grids() == ["e", "w", "e", None]
@@ -401,7 +419,7 @@ def test_a_change_in_any_module_of_kernels_compiles_all_anew() -> None:
     names = {
         path.stem for path in Path(cellquery.__file__).parent.glob("*.py") if "@compiled" in path.read_text("utf-8")
     }
-    assert names <= set(KERNELS)
+    assert names <= {*KERNELS, *ALONE}
     assert cellquery.locate._cache._cache_file._source_stamp == source_stamp()  # type: ignore[attr-defined]
 
 

@@ -7,7 +7,7 @@ import pyproj
 import shapely
 
 from gis.crs import metres_per_degree
-from gis.nearby import COMPILE_FROM, border_distance_m, borders_of
+from gis.nearby import COMPILE_FROM, RUN, border_distance_m, borders_of
 
 EAST, NORTH = (float(scale[0]) for scale in metres_per_degree(np.array([32.0])))
 
@@ -80,3 +80,29 @@ def test_a_place_alone_and_in_a_compiled_batch_has_the_same_bits() -> None:
     together = border_distance_m(borders, grid, lon, lat)
     alone = [border_distance_m(borders, grid[i : i + 1], lon[i : i + 1], lat[i : i + 1])[0] for i in range(n)]
     assert together.tolist() == alone
+
+
+def test_every_ring_of_every_kind_of_grid_stands_in_its_order_and_ends_with_a_mark() -> None:
+    box, ringed = shapely.box(0, 0, 1, 1), shapely.box(0, 0, 9, 9).difference(shapely.box(1, 1, 2, 2))
+    several = shapely.MultiPolygon([shapely.box(20, 0, 21, 1), ringed, shapely.Polygon()])
+    high = shapely.Polygon([(0, 0, 7), (1, 0, 8), (1, 1, 9)])
+    grids = [box, shapely.Polygon(), ringed, shapely.MultiPolygon(), several, high, shapely.MultiPolygon([box]), box]
+    borders = borders_of(geometries(*grids))
+    for i, grid in enumerate(grids):
+        expected = []
+        for part in getattr(grid, "geoms", [grid]):
+            for ring in [] if part.is_empty else [part.exterior, *part.interiors]:
+                expected += [list(vertex[:2]) for vertex in ring.coords] + [[np.nan, np.nan]]
+        found = borders.vertices[borders.start[i] : borders.stop[i]]
+        np.testing.assert_array_equal(found, np.array(expected).reshape(-1, 2))
+
+
+def test_the_boxes_of_a_large_city_are_those_of_its_grids_one_by_one() -> None:
+    angle = np.linspace(0, 2 * np.pi, 401)
+    shell, hole = (np.column_stack([r * np.cos(angle), r * np.sin(angle) * 0.7]) for r in (2.0, 0.3))
+    grids = [shapely.Polygon(shell + k, [hole + k]) for k in range(RUN * COMPILE_FROM // 800 + 3)]
+    together = borders_of(geometries(*grids, shapely.Polygon()))
+    assert len(together.vertices) >= RUN * COMPILE_FROM
+    alone = [borders_of(geometries(grid)).boxes for grid in grids]
+    np.testing.assert_array_equal(together.boxes, np.concatenate(alone))
+    assert together.first_box.tolist() == np.cumsum([0, *map(len, alone)]).tolist()
