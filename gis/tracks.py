@@ -1,0 +1,205 @@
+"""Tracks: the walked line between fixes, where it is known; stops and moves on it; how much of a duty was tracked.
+
+Between two fixes less than a maximum apart the member is taken to have gone straight. A longer gap ends a piece: there nothing
+is known, neither that a place was seen nor that it was not.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+
+from gis.crs import metres_per_degree
+from gis.errors import ParameterInvalid
+from gis.fixes import MICRO, Duty, Fixes, Flags, Floats, Ints, Times
+
+
+@dataclass(frozen=True)
+class Gaps:
+    """Up to which gap two fixes are joined: seconds and metres. Legs of more than `steady_s` are joined, and marked as bridged."""
+
+    max_gap_s: float = 300.0
+    max_gap_m: float = 1000.0
+    max_speed_mps: float = 35.0
+    steady_s: float = 60.0
+
+
+@dataclass(frozen=True, eq=False)
+class Tracks:
+    """Clean fixes, sorted by member and time; `joined[i]`: the way from fix i to fix i + 1 is known. `bridged`: over a long gap.
+
+    Leg i leads from fix i to fix i + 1, or is fix i alone where nothing is joined to it: so every fix has one leg.
+    """
+
+    fixes: Fixes
+    joined: Flags
+    bridged: Flags
+
+    def __len__(self) -> int:
+        return len(self.fixes)
+
+    @cached_property
+    def first(self) -> Ints:
+        """Piece p is the fixes first[p]..first[p + 1] - 1, each joined to the next."""
+        ends = np.flatnonzero(~self.joined) + 1
+        return np.concatenate([[0], ends]).astype(np.int64)
+
+    @cached_property
+    def metres(self) -> Floats:
+        """(n, 2) metres east and north of the first fix of each piece, on the ellipsoid's plane there."""
+        start = np.repeat(self.first[:-1], np.diff(self.first))
+        east, north = metres_per_degree(self.fixes.lat[start])
+        return np.column_stack(
+            [(self.fixes.lon - self.fixes.lon[start]) * east, (self.fixes.lat - self.fixes.lat[start]) * north]
+        )
+
+    def gaps(self) -> Duty:
+        """The spans between two pieces of a member: where nobody knows where it was."""
+        ends = np.flatnonzero(~self.joined)[:-1]
+        ends = ends[self.fixes.member[ends] == self.fixes.member[ends + 1]] if len(ends) else ends
+        return Duty(self.fixes.member[ends], self.fixes.at[ends], self.fixes.at[ends + 1])
+
+
+def tracks_of(fixes: Fixes, gaps: Gaps = Gaps()) -> Tracks:
+    """The tracks of clean fixes. Raises ParameterInvalid for fixes that `gis.fixes.clean` did not put in order."""
+    member, micros = fixes.member, fixes.micros
+    count = len(fixes)
+    joined, bridged = np.zeros(count, dtype=bool), np.zeros(count, dtype=bool)
+    if count < 2:
+        return Tracks(fixes, joined, bridged)
+    same, passed = member[1:] == member[:-1], micros[1:] - micros[:-1]
+    if not bool((np.where(same, passed > 0, member[1:] > member[:-1])).all()):
+        raise ParameterInvalid("fixes come in order of member and time, one a time: clean them first", place="fixes")
+    east, north = metres_per_degree(fixes.lat)
+    metres = np.hypot((fixes.lon[1:] - fixes.lon[:-1]) * east[1:], (fixes.lat[1:] - fixes.lat[:-1]) * north[1:])
+    seconds = passed / MICRO
+    slack = 2.0 * np.nan_to_num(np.fmax(fixes.accuracy_m[1:], fixes.accuracy_m[:-1]), nan=20.0)
+    near = (metres <= gaps.max_gap_m) & (metres <= gaps.max_speed_mps * seconds + slack)
+    joined[:-1] = same & (seconds <= gaps.max_gap_s) & near
+    bridged[:-1] = joined[:-1] & (seconds > gaps.steady_s)
+    return Tracks(fixes, joined, bridged)
+
+
+@dataclass(frozen=True, eq=False)
+class Stops:
+    """Stop s: `member[s]` stayed round `lon[s]`, `lat[s]` from `begin[s]` to `end[s]`; `of[i]` is the stop of fix i, -1: moving."""
+
+    member: npt.NDArray[np.int32]
+    begin: Times
+    end: Times
+    lon: Floats
+    lat: Floats
+    of: Ints
+
+    @property
+    def seconds(self) -> Floats:
+        """How long each lasted."""
+        return (self.end - self.begin).view(np.int64) / MICRO
+
+
+def stops_of(tracks: Tracks, *, diameter_m: float = 60.0, at_least_s: float = 120.0) -> Stops:
+    """Where members stayed: within a diameter for at least so long, greedily from the earliest fix on.
+
+    The extent is the greatest of eight directions, at most 2 % below the diameter. All else of a piece is moving.
+    """
+    from gis.trackloops import find_stops
+
+    of = np.full(len(tracks), -1, np.int64)
+    x, y = np.ascontiguousarray(tracks.metres.T)
+    count = find_stops(x, y, tracks.fixes.micros, tracks.first, diameter_m, round(at_least_s * MICRO), of)
+    still = np.flatnonzero(of >= 0)
+    first = np.searchsorted(of[still], np.arange(count + 1))
+    rows = still[first[:-1]]
+    last = still[first[1:] - 1]
+    size = np.maximum(np.diff(first), 1)
+    fixes = tracks.fixes
+    mean = [np.bincount(of[still], weights=(c[still] - c[rows][of[still]]), minlength=count) / size + c[rows]
+            for c in (fixes.lon, fixes.lat)]  # fmt: skip
+    return Stops(fixes.member[rows], fixes.at[rows], fixes.at[last], mean[0], mean[1], of)
+
+
+def walked(tracks: Tracks, stops: Stops | None = None, *, over_s: float = 30.0, within_m: float = 25.0) -> Tracks:
+    """The same tracks with their noise averaged out: what length and swept area are to be taken of.
+
+    Positions are averaged over at most `over_s` and `within_m`; a stop is one place from its begin to its end; a piece keeps its
+    first and last place. Fixes every 5 s with 5 m of noise otherwise triple a walk's length.
+    """
+    from gis.trackloops import average
+
+    fixes, first = tracks.fixes, tracks.first
+    of = np.full(len(tracks), -1, np.int64) if stops is None else stops.of
+    room = 2 * len(tracks) + 2 * len(first)
+    out, when, source = np.empty((room, 2)), np.empty(room, np.int64), np.empty(room, np.int64)
+    x, y = np.ascontiguousarray(tracks.metres.T)
+    used = average(x, y, fixes.micros, first, of, round(over_s * MICRO), within_m, out, when, source)
+    source, out = source[:used], out[:used]
+    piece = np.searchsorted(first, source, side="right") - 1
+    start = first[piece]
+    east, north = metres_per_degree(fixes.lat[start])
+    averaged = Fixes(
+        fixes.member[source], when[:used].view("datetime64[us]"), fixes.lon[start] + out[:, 0] / east,
+        fixes.lat[start] + out[:, 1] / north, fixes.accuracy_m[source],
+    )  # fmt: skip
+    joined = np.append(piece[1:] == piece[:-1], [False] * min(used, 1))
+    seconds = np.append(np.diff(when[:used]), [0] * min(used, 1)) / MICRO
+    return Tracks(averaged, joined, joined & tracks.bridged[source] & (seconds > over_s))
+
+
+def length_m(tracks: Tracks) -> Floats:
+    """The length of each piece in metres, of its legs as they are: give it what `walked` answers."""
+    metres = tracks.metres
+    step = np.zeros(len(tracks))
+    step[:-1] = np.hypot(*(metres[1:] - metres[:-1]).T)
+    step[~tracks.joined] = 0.0
+    return np.add.reduceat(step, tracks.first[:-1]) if len(tracks) else np.empty(0)
+
+
+def tracked_s(tracks: Tracks, duty: Duty) -> Floats:
+    """Of each span of duty, the seconds in which its member's way is known; 0 where the device was silent."""
+    return _known_until(tracks, duty.member, duty.end) - _known_until(tracks, duty.member, duty.begin)
+
+
+def _known_until(tracks: Tracks, member: npt.NDArray[np.int32], at: Times) -> Floats:
+    """The seconds of known way of a member until an instant, from an arbitrary but common beginning."""
+    micros = tracks.fixes.micros
+    leg = np.zeros(len(tracks), np.int64)
+    leg[:-1] = np.where(tracks.joined[:-1], np.diff(micros), 0)
+    before = np.concatenate([[0], np.cumsum(leg)])
+    instant = at.astype("datetime64[us]").view(np.int64)
+    low = np.searchsorted(tracks.fixes.member, member, side="left")
+    high = np.searchsorted(tracks.fixes.member, member, side="right")
+    total = np.empty(len(member), np.int64)
+    for k, (a, b) in enumerate(zip(low.tolist(), high.tolist(), strict=True)):
+        i = a + int(np.searchsorted(micros[a:b], instant[k], side="right")) - 1
+        inside = 0 if i < a else min(int(instant[k] - micros[i]), int(leg[i]))
+        total[k] = before[max(i, a)] + inside
+    return total / MICRO
+
+
+def changed(before: Tracks, after: Tracks) -> tuple[Tracks, Tracks]:
+    """(gone, new): the legs that only one of two states of the same members' tracks has, as tracks.
+
+    Where nothing is gone, `Sweep.add(new)` is all there is to do; else `Sweep.exchange(gone, everybody's)`.
+    """
+    old, fresh = _leg_keys(before), _leg_keys(after)
+    return _only(before, ~np.isin(old, fresh)), _only(after, ~np.isin(fresh, old))
+
+
+def _leg_keys(tracks: Tracks) -> npt.NDArray[np.void]:
+    """One value per leg that says all of it."""
+    fixes = tracks.fixes
+    end = np.arange(len(tracks)) + tracks.joined
+    columns = [fixes.member.astype(np.int64), fixes.micros, fixes.micros[end]]
+    columns += [c[rows].view(np.int64) for rows in (slice(None), end) for c in (fixes.lon, fixes.lat)]
+    table = np.ascontiguousarray(np.column_stack(columns))
+    return table.view([("", np.int64)] * len(columns)).ravel()
+
+
+def _only(tracks: Tracks, legs: Flags) -> Tracks:
+    """Tracks of these legs alone: of each its begin, and its end where the next leg is not one of them."""
+    joined, kept = legs & tracks.joined, legs.copy()
+    kept[1:] |= joined[:-1]
+    return Tracks(tracks.fixes.take(kept), joined[kept], tracks.bridged[kept])
