@@ -46,6 +46,9 @@ KERNEL = "gridbeat-locate/1"
 #: Fewer places than this are not worth a second thread.
 _PER_THREAD = 10_000
 
+#: Threads take the places in at most so many turns each: one whose core is wanted elsewhere leaves the rest to the others.
+_TURNS = 16
+
 #: What finds the covering grids: our compiled cell lattice, or GEOS, slower by far and with the same answers.
 EngineName = Literal["cells", "geos"]
 
@@ -190,12 +193,14 @@ class GridIndex:
             if tolerance_m > 0.0 and len(self.codes):
                 self._nearest(lon, lat, span, tolerance_m, answers, metres if distance else None)
 
-        bounds = np.linspace(0, len(lon), min(threads, 1 + len(lon) // _PER_THREAD) + 1).astype(int).tolist()
+        crew = min(threads, 1 + len(lon) // _PER_THREAD)
+        turns = 1 if crew == 1 else max(crew, min(crew * _TURNS, len(lon) // _PER_THREAD))
+        bounds = np.linspace(0, len(lon), turns + 1).astype(int).tolist()
         spans = [slice(*pair) for pair in itertools.pairwise(bounds)]
-        if len(spans) == 1:
+        if crew == 1:
             part(spans[0])
         else:
-            with ThreadPoolExecutor(len(spans)) as pool:
+            with ThreadPoolExecutor(crew) as pool:
                 list(pool.map(part, spans))
         by_layer = dict(zip(self.layers, answers.by_layer, strict=True))
         return Located(self.codes, answers.winner, answers.method, answers.reason, metres, by_layer)
