@@ -9,15 +9,16 @@ import os
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
+from uuid import UUID
 
 import numpy as np
 from starlette.responses import Response
 
 from api.answers import Json
 from data import decide
-from data.batch import RowPlan, plan_table, rejection, submissions_of
+from data.batch import RowPlan, plan_table, rejection, table_rows
 from data.decide import Place, Policy, locate_by_rules
-from data.intake import Outcome, accept
+from data.intakerows import RowResult, accept_rows
 from data.lanes import unswept
 from data.locating import ADDED, kept_name
 from data.placeanswers import PlaceAnswers, answers_of
@@ -224,30 +225,22 @@ def _chunk_results(
     connection: Connection, live: Live, chunk: RowChunk, plan: RowPlan, actor: str, policy: Policy
 ) -> list[dict[str, Any]]:
     """What became of a chunk's rows, refused ones last."""
-    rows, refused = submissions_of(chunk, plan, datetime.now(UTC))
-    outcomes = accept(connection, live, [submission for _, submission in rows], actor=actor, policy=policy)
+    rows, refused = table_rows(chunk, plan, datetime.now(UTC))
     results: list[dict[str, Any]] = []
-    for (number, submission), outcome in zip(rows, outcomes, strict=True):
-        if outcome.error is not None:
-            refused.append(rejection(number, outcome.error, submission.report.raw))
+    for one in accept_rows(connection, live, rows, actor=actor, policy=policy):
+        if one.error is not None:
+            refused.append(rejection(one.row, one.error))
         else:
-            results.append(_row_result(number, outcome))
+            results.append(_row_result(one))
     return [*results, *map(_row_refusal, refused)]
 
 
-def _row_result(number: int, outcome: Outcome) -> dict[str, Any]:
-    result: dict[str, Any] = {
-        "row": number,
-        "result": "repeated" if outcome.repeated else "stored",
-        "id": outcome.event,
-    }
-    if outcome.assignment is not None and not outcome.repeated:
-        result |= {
-            "grid": outcome.assignment.grid,
-            "method": outcome.assignment.method,
-            "reason": outcome.assignment.reason,
-        }
-    return result
+def _row_result(one: RowResult) -> dict[str, Any]:
+    if one.repeated:
+        return {"row": one.row, "result": "repeated", "id": one.event}
+    event = UUID(one.event) if isinstance(one.event, str) else one.event
+    answer = {"grid": one.grid, "method": one.method, "reason": one.reason}
+    return {"row": one.row, "result": "stored", "id": event, **answer}
 
 
 def _row_refusal(one: Rejection) -> dict[str, Any]:

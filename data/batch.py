@@ -10,6 +10,7 @@ from typing import Any
 
 from data.headings import columns_by_heading
 from data.intake import Submission
+from data.plainrows import PlainRows, given_of, plain_rows
 from data.report import FIELDS, LENGTHS, clean
 from data.rowchunk import Rejection, RowChunk, Table
 from data.tabledatum import datum_of_table
@@ -150,6 +151,45 @@ def submissions_of(
         key = f"{plan.file_key}:{number}" if plan.file_key and not report.external_id else None
         taken.append((number, Submission(report, key, origin)))
     return taken, sorted(rejected, key=lambda one: one.row)
+
+
+@dataclass(frozen=True)
+class TableRows:
+    """Rows of a chunk that can be taken: the plain ones as columns, the others one by one with their numbers."""
+
+    chunk: RowChunk
+    plan: RowPlan
+    now: datetime
+    plain: PlainRows | None
+    others: list[tuple[int, Submission]]
+
+    def __len__(self) -> int:
+        return len(self.plain or ()) + len(self.others)
+
+    def one_by_one(self) -> TableRows:
+        """The same rows, none of them as plain."""
+        if self.plain is None:
+            return self
+        taken, _ = submissions_of(self.chunk, self.plan, self.now)
+        return replace(self, plain=None, others=taken)
+
+
+def table_rows(chunk: RowChunk, plan: RowPlan, now: datetime) -> tuple[TableRows, list[Rejection]]:
+    """What `submissions_of` says of a chunk, plain rows as columns."""
+    plan = _widened(plan, chunk)
+    given = given_of(chunk, plan.columns, {**plan.defaults, **plan.constants}, _empty)
+    plain = plain_rows(chunk, given, now, plan.zone) if given else None
+    others, refused = submissions_of(chunk if plain is None else _without(chunk, plain.at), plan, now)
+    return TableRows(chunk, plan, now, plain, others), refused
+
+
+def _without(chunk: RowChunk, at: Sequence[int]) -> RowChunk:
+    """The chunk without the rows at these places."""
+    if len(at) == len(chunk):
+        return RowChunk([], {}, chunk.rejected)
+    rest = sorted(set(range(len(chunk))).difference(at))
+    columns = {name: [cells[i] for i in rest] for name, cells in chunk.columns.items()}
+    return RowChunk([chunk.numbers[i] for i in rest], columns, chunk.rejected)
 
 
 def row_of(chunk: RowChunk, number: int) -> dict[str, Any]:

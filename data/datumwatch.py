@@ -10,6 +10,7 @@ from datetime import datetime
 import numpy as np
 import numpy.typing as npt
 
+from data.batch import TableRows
 from data.intake import Submission
 from data.rowchunk import RowChunk
 from data.tables import as_numbers
@@ -73,6 +74,12 @@ class DatumWatch:
         for datum, pairs in held.items():
             x, y = np.array(pairs, dtype=np.float64).T
             self.see(datum, x, y)
+
+    def see_taken(self, rows: TableRows) -> None:
+        """The positions of rows of a table that can be taken."""
+        if rows.plain is not None:
+            self.see(rows.plain.datum.name, np.array(rows.plain.x), np.array(rows.plain.y))
+        self.see_submissions(submission for _, submission in rows.others)
 
     def see_rows(self, chunk: RowChunk, place: tuple[str, str], datum: str, crs_column: str | None = None) -> None:
         """The positions of these rows, declared in the datum of their `crs_column`, else in `datum`; unreadable ones are left out."""

@@ -82,7 +82,7 @@ def accept(
     decisions = decide_many(state, asked, by)
     ids = uuids7(admission.received_at, len(submissions))
     fresh = [
-        _new_event(uid, submission, decision, state, admission, submission.actor or actor)
+        new_event(uid, submission, decision, state, admission, submission.actor or actor)
         for uid, submission, decision in zip(ids, submissions, decisions, strict=True)
     ]
     if rehearse:
@@ -106,9 +106,10 @@ def with_readings(connection: Connection, live: Live, asked: Sequence[Question])
     return [replace(one, readings=found) for one, found in zip(asked, read, strict=True)]
 
 
-def _new_event(
+def new_event(
     uid: UUID, submission: Submission, decision: Decision, state: State, admission: events.Admission, actor: str
 ) -> events.NewEvent:
+    """The event that a decided submission becomes."""
     report, assignment = submission.report, decision.assignment
     reported_at = report.reported_at or admission.received_at
     winner = state.boundaries.by_code[assignment.grid].uid if assignment.grid is not None else None
@@ -150,12 +151,13 @@ def _outcome(event: events.NewEvent, assignment: Assignment, claim: keys.Claim |
         return Outcome(event.id, assignment, stored=event)
     if claim.same_body:
         return Outcome(claim.event, repeated=True)
-    name = "its Idempotency-Key or its external_id"
-    return Outcome(
-        None,
-        error=KeyReused(
-            f"channel {event.channel} has stored another report under {name}",
-            place="external_id",
-            event=str(claim.event),
-        ),
+    return Outcome(None, error=refusal(event.channel, claim))
+
+
+def refusal(channel: str, claim: keys.Claim) -> KeyReused:
+    """Why a report is not stored whose key an event with another body holds."""
+    return KeyReused(
+        f"channel {channel} has stored another report under its Idempotency-Key or its external_id",
+        place="external_id",
+        event=str(claim.event),
     )

@@ -11,9 +11,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from data.batch import RowPlan, rejection, row_of, submissions_of
+from data.batch import RowPlan, TableRows, rejection, row_of, table_rows
 from data.decide import Policy
-from data.intake import Outcome, Submission, accept
+from data.intakerows import RowResult, accept_rows
 from data.lanes import LANES, Turn, in_lanes, unswept
 from data.publishing import publish_incoming
 from data.readers import GridFile
@@ -44,15 +44,16 @@ class EventsLoaded:
     methods: Counter[str] = field(default_factory=Counter)
     reasons: Counter[str] = field(default_factory=Counter)
 
-    def add(self, outcomes: Iterable[Outcome]) -> None:
-        """Count the outcomes of stored and repeated rows."""
-        for outcome in outcomes:
-            self.repeated += outcome.repeated
-            if outcome.assignment is not None and outcome.error is None and not outcome.repeated:
+    def add(self, results: Iterable[RowResult]) -> None:
+        """Count the results of stored and repeated rows."""
+        for one in results:
+            if one.repeated:
+                self.repeated += 1
+            elif one.error is None and one.method is not None:
                 self.stored += 1
-                self.methods[outcome.assignment.method] += 1
-                if outcome.assignment.reason:
-                    self.reasons[outcome.assignment.reason] += 1
+                self.methods[one.method] += 1
+                if one.reason:
+                    self.reasons[one.reason] += 1
 
 
 def file_key(path: Path) -> str:
@@ -72,7 +73,7 @@ def load_events(
     policy: Policy | None = None,
     on_rejected: Callable[[Rejection], None] = lambda _: None,
     on_progress: Callable[[int], None] = lambda _: None,
-    on_taken: Callable[[list[Submission]], None] = lambda _: None,
+    on_taken: Callable[[TableRows], None] = lambda _: None,
 ) -> EventsLoaded:
     """Every usable row is an event once, committed in chunks; the others go to `on_rejected`. Memory stays flat.
 
@@ -85,13 +86,13 @@ def load_events(
         unswept() as between,
         closing(in_lanes(_parts(chunks, plan, on_taken), store, lanes=LANES if commit else 1)) as stored,
     ):
-        for part, outcomes in stored:
-            loaded.rows += part.rows
-            loaded.add(outcomes)
+        for part, results in stored:
+            loaded.rows += part.count
+            loaded.add(results)
             refused = part.refused + [
-                rejection(number, outcome.error, row_of(part.chunk, number))
-                for (number, _), outcome in zip(part.taken, outcomes, strict=True)
-                if outcome.error is not None
+                rejection(one.row, one.error, row_of(part.taken.chunk, one.row))
+                for one in results
+                if one.error is not None
             ]
             loaded.rejected += len(refused)
             for one in sorted(refused, key=lambda one: one.row):
@@ -103,32 +104,30 @@ def load_events(
 
 @dataclass(frozen=True)
 class _Part:
-    """Rows that are committed together; the refused ones, and the count of all rows, stand with a chunk's first part."""
+    """Rows that are committed together, those that cannot be taken, and how many there were."""
 
-    chunk: RowChunk
-    taken: Sequence[tuple[int, Submission]]
+    taken: TableRows
     refused: list[Rejection]
-    rows: int
+    count: int
 
 
-def _parts(chunks: Iterable[RowChunk], plan: RowPlan, on_taken: Callable[[list[Submission]], None]) -> Iterator[_Part]:
+def _parts(chunks: Iterable[RowChunk], plan: RowPlan, on_taken: Callable[[TableRows], None]) -> Iterator[_Part]:
     for chunk in chunks:
-        rows, refused = submissions_of(chunk, plan, datetime.now(UTC))
-        on_taken([submission for _, submission in rows])
-        yield _Part(chunk, rows[:CHUNK], refused, len(chunk.numbers) + len(chunk.rejected))
-        yield from (_Part(chunk, rows[i : i + CHUNK], [], 0) for i in range(CHUNK, len(rows), CHUNK))
+        for piece in chunk.pieces(CHUNK):
+            rows, refused = table_rows(piece, plan, datetime.now(UTC))
+            on_taken(rows)
+            yield _Part(rows, refused, len(piece) + len(piece.rejected))
 
 
 @contextmanager
 def _storing(
     engine: Engine, live: Live, *, actor: str, policy: Policy | None, commit: bool
-) -> Iterator[Callable[[_Part, Turn], list[Outcome]]]:
+) -> Iterator[Callable[[_Part, Turn], list[RowResult]]]:
     """How a part is stored, in a transaction of its own; without `commit` it is rehearsed, all parts on one connection."""
 
-    def store(part: _Part, turn: Turn) -> list[Outcome]:
-        submissions = [submission for _, submission in part.taken]
+    def store(part: _Part, turn: Turn) -> list[RowResult]:
         with engine.begin() as connection:
-            return accept(connection, live, submissions, actor=actor, policy=policy, turn=turn)
+            return accept_rows(connection, live, part.taken, actor=actor, policy=policy, turn=turn)
 
     if commit:
         yield store
@@ -137,10 +136,9 @@ def _storing(
         with connection.begin():
             open_rehearsal(connection)
 
-        def rehearse(part: _Part, _: Turn) -> list[Outcome]:
-            submissions = [submission for _, submission in part.taken]
+        def rehearse(part: _Part, _: Turn) -> list[RowResult]:
             with connection.begin():
-                return accept(connection, live, submissions, actor=actor, policy=policy, rehearse=True)
+                return accept_rows(connection, live, part.taken, actor=actor, policy=policy, rehearse=True)
 
         yield rehearse
 

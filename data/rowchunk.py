@@ -47,6 +47,16 @@ class RowChunk:
     def __len__(self) -> int:
         return len(self.numbers)
 
+    def pieces(self, rows: int) -> Iterator[RowChunk]:
+        """The chunk in pieces of at most so many rows; the rejected ones stand with the first."""
+        if len(self) <= rows:
+            yield self
+            return
+        for begin in range(0, len(self), rows):
+            part = slice(begin, begin + rows)
+            columns = {name: cells[part] for name, cells in self.columns.items()}
+            yield RowChunk(self.numbers[part], columns, [] if begin else self.rejected)
+
     @property
     def rows(self) -> list[dict[str, Any]]:
         """The rows as dicts, in order."""

@@ -44,6 +44,20 @@ class Pairs:
     covers: npt.NDArray[np.bool_]
 
 
+@dataclass(frozen=True)
+class Listed:
+    """Answers to n finite places with who is near, as numbers. `metres` is from place i to its winner's border, NaN without one.
+
+    Ragged: pair k says that `grid[k]` is `distance_m[k]` metres from `place[k]` (0 where it covers it), in the order of the rule.
+    """
+
+    answers: Answers
+    metres: Floats
+    place: Ints
+    grid: Ints
+    distance_m: Floats
+
+
 class Engine(Protocol):
     """Which grids cover places, and how far borders are. Indices are those of the GridIndex; safe in any number of threads."""
 
@@ -68,3 +82,25 @@ class Engine(Protocol):
 
     def replaced(self, grids: Ints, geometry: Geometries) -> Engine:
         """The engine after `grids` were drawn anew; `geometry` holds all. This one stays as it is."""
+
+
+def listed(answers: Answers, pairs: Pairs, nearest: int, tolerance_m: float, within_m: float) -> Listed:
+    """The answers with everybody within `within_m` metres and the winner.
+
+    `answers` as the engine's `cover` filled them in, `pairs` as its `near` found them, at least so far as both distances. A place
+    that nobody covers goes to the nearest grid within the tolerance, by the method `nearest`; equally near: the lower index.
+    """
+    winner, method = answers.winner.copy(), answers.method.copy()
+    far = np.where(pairs.covers, 0.0, pairs.metres)
+    order = np.lexsort((pairs.grid, far, ~pairs.covers, pairs.place))
+    place, grid, far, metres = (column[order] for column in (pairs.place, pairs.grid, far, pairs.metres))
+    known, first = np.unique(place, return_index=True)
+    free = (winner[known] < 0) & (far[first] <= tolerance_m)
+    winner[known[free]] = grid[first[free]]
+    method[known[free]] = nearest
+    own = grid == winner[place]
+    to_border = np.full(len(winner), np.nan)
+    to_border[place[own]] = metres[own]
+    told = pairs.covers[order] | (far <= within_m) | own
+    answered = Answers(winner, method, answers.reason, answers.by_layer)
+    return Listed(answered, to_border, place[told], grid[told], far[told])

@@ -32,7 +32,7 @@ from gis.assignment import (
     Candidate,
 )
 from gis.degrees import check_degrees
-from gis.engine import Answers, Engine, Indices
+from gis.engine import Answers, Engine, Indices, Listed, listed
 from gis.errors import CodeInvalid
 from gis.geosengine import GeosEngine
 from gis.nearby import Bytes, Floats, Ints
@@ -238,6 +238,16 @@ class GridIndex:
         near = [held[slice(*next(begins))] if known else None for known in finite.tolist()]
         rows = zip(answers.winner.tolist(), answers.method.tolist(), answers.by_layer.T.tolist(), near, strict=True)
         return [self._answer(*row, tolerance_m, candidates_within_m) for row in rows]
+
+    def listed(
+        self, lon: Floats, lat: Floats, *, tolerance_m: float = 0.0, candidates_within_m: float = 50.0
+    ) -> Listed:
+        """What `many` answers for finite places, as numbers: grids are indices, and `answers.reason` is of those without one."""
+        lon, lat = _floats(lon), _floats(lat)
+        answers = Answers.blank(len(lon), len(self.layers))
+        self._engine.cover(lon, lat, slice(0, len(lon)), self._unfound(tolerance_m), answers)
+        pairs = self._engine.near(lon, lat, float(max(candidates_within_m, tolerance_m)))
+        return listed(answers, pairs, NEAREST, tolerance_m, candidates_within_m)
 
     def _answer(
         self,

@@ -185,7 +185,7 @@ def events(
 
         loaded = load_events(
             engine, live, table.chunks, plan, actor=terminal_caller().actor, commit=commit, policy=policy,
-            on_rejected=note, on_progress=advance, on_taken=watch.see_submissions,
+            on_rejected=note, on_progress=advance, on_taken=watch.see_taken,
         )  # fmt: skip
         with engine.connect() as connection:
             alarms = watch.alarms(stored_ground(connection, live))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import groupby
@@ -16,8 +16,9 @@ from gis.errors import EventUnknown, GridUnknown, ParameterInvalid
 from gis.partition import LAYERS
 from gis.store import copyrows
 from gis.store.audit import as_json
+from gis.store.copyrows import Cells
 from gis.store.generations import GENERATION_LOCK
-from gis.store.ids import EPOCH, made_at, uuid7, uuids7
+from gis.store.ids import EPOCH, hexes7, made_at, uuid7
 
 
 @dataclass(frozen=True)
@@ -129,26 +130,30 @@ def store_events(connection: sa.Connection, events: Sequence[NewEvent], cause: s
         cursor: Any = connection.connection.cursor()
         cursor.execute(INSERT_ONE, (*_event_row(events[0]), *_receipt_row(events[0], cause)))
         return
-    columns = {name: [getattr(event, name) for event in events] for name in _FIELDS}
-    cells = _cells(columns)
-    _copy(connection, EVENT_ROW, cells, month_of(events))
-    ids: list[UUID] = [uid for at, rows in _runs(events) for uid in uuids7(at, rows)]
+    store_cells(connection, cells_of(events), [event.received_at for event in events], cause)
+
+
+def cells_of(events: Sequence[NewEvent]) -> dict[str, Cells]:
+    """Every column of EVENT_ROW, and those of RECEIPT_ROW that tell of the decision, as COPY takes it."""
+    return _cells({name: [getattr(event, name) for event in events] for name in _FIELDS})
+
+
+def store_cells(
+    connection: sa.Connection, cells: Mapping[str, Cells], received_at: Sequence[datetime], cause: str = "received"
+) -> None:
+    """The events whose cells these are (as `cells_of` makes them) and their first receipts are in the caller's transaction."""
+    month = month_of(received_at)
+    _copy(connection, EVENT_ROW, cells, month)
     receipts = {
-        "id": [one.hex for one in ids],
+        "id": [one for at, rows in groupby(received_at) for one in hexes7(at, sum(1 for _ in rows))],
         "event": cells["id"],
-        "made_at": cells["received_at"],
-        "at": cells["received_at"],
-        "known_at": cells["received_at"],
-        "cause": copyrows.same(cause, len(events)),
+        **dict.fromkeys(("made_at", "at", "known_at"), cells["received_at"]),
+        "cause": copyrows.same(cause, len(received_at)),
     }
-    _copy(connection, RECEIPT_ROW, cells | receipts, month_of(events) if _unwatched(connection) else "")
+    _copy(connection, RECEIPT_ROW, {**cells, **receipts}, month if _unwatched(connection) else "")
 
 
-def _names(row: str) -> list[str]:
-    return row[row.index("(") + 1 : -1].split(", ")
-
-
-def _copy(connection: sa.Connection, row: str, cells: Mapping[str, list[str]], month: str) -> None:
+def _copy(connection: sa.Connection, row: str, cells: Mapping[str, Cells], month: str) -> None:
     """The rows are in their table; those of one month go straight into it, at half of what finding it for every row costs."""
     table, columns = row.split(" ", 1)
     copyrows.copy(connection, f"COPY {table}{month} {columns} FROM STDIN", [cells[name] for name in _names(row)])
@@ -162,19 +167,17 @@ def _unwatched(connection: sa.Connection) -> bool:
     return bool(cursor.fetchone()[0])
 
 
-def month_of(events: Sequence[NewEvent]) -> str:
-    """What the tables of the month that all events were received in are called behind `event`, `assignment`; "" for several."""
-    months = {f"{event.received_at.astimezone(UTC):_%Y_%m}" for event in events[:: len(events) - 1 or 1]}
+def month_of(received_at: Sequence[datetime]) -> str:
+    """What the tables of the month that all instants lie in are called behind `event`, `assignment`; "" for several."""
+    months = {f"{at.astimezone(UTC):_%Y_%m}" for at in set(received_at)}
     return months.pop() if len(months) == 1 else ""
 
 
-def _runs(events: Sequence[NewEvent]) -> Iterator[tuple[datetime, int]]:
-    """Instants of reception, and how many events in a row have each."""
-    for at, run in groupby(event.received_at for event in events):
-        yield at, sum(1 for _ in run)
+def _names(row: str) -> list[str]:
+    return row[row.index("(") + 1 : -1].split(", ")
 
 
-def _cells(columns: dict[str, list[Any]]) -> dict[str, list[str]]:
+def _cells(columns: dict[str, list[Any]]) -> dict[str, Cells]:
     """Every column as COPY takes it."""
     cells = {name: _KINDS.get(name, copyrows.texts)(values) for name, values in columns.items()}
     return cells | {"geom": copyrows.points(columns["lon"], columns["lat"])}

@@ -5,16 +5,49 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple, Protocol
 from uuid import UUID
 
 import sqlalchemy as sa
 
 from gis.store import copyrows
-from gis.store.events import NewEvent
 
 #: Channel and key.
 Name = tuple[str, str]
+
+
+class Keyed(Protocol):
+    """What brings keys: an event about to be stored, its id as a UUID or in hexadecimal digits."""
+
+    @property
+    def id(self) -> UUID | str:
+        """Its id."""
+
+    @property
+    def channel(self) -> str:
+        """Where it came by."""
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """The names under which it may come again."""
+
+    @property
+    def received_at(self) -> datetime:
+        """The instant of its reception."""
+
+    @property
+    def body_hash(self) -> bytes:
+        """What its body is compared by."""
+
+
+class KeyedRow(NamedTuple):
+    """The least that is `Keyed`."""
+
+    id: str
+    channel: str
+    keys: tuple[str, ...]
+    received_at: datetime
+    body_hash: bytes
 
 
 @dataclass(frozen=True)
@@ -29,13 +62,16 @@ class Claim:
 #: Many keys come through a table of the connection's own: COPY reads them at a third of what arrays cost.
 OFFER = "CREATE TEMP TABLE IF NOT EXISTS offered_key (LIKE event_key) ON COMMIT DELETE ROWS; TRUNCATE offered_key"
 COPY_OFFER = "COPY offered_key (channel, key, event, received_at, body_hash) FROM STDIN"
+#: In one order everywhere, so that two batches cannot wait for each other; by bytes, which is quick in any database.
 CLAIM = """
-    WITH claimed AS (
-        INSERT INTO {table} (channel, key, event, received_at, body_hash)
-        SELECT channel, key, event, received_at, body_hash FROM offered_key ORDER BY channel, key
-        ON CONFLICT DO NOTHING RETURNING channel, key
-    )
-    SELECT channel, key FROM offered_key EXCEPT SELECT channel, key FROM claimed
+    INSERT INTO {table} (channel, key, event, received_at, body_hash)
+    SELECT channel, key, event, received_at, body_hash FROM offered_key ORDER BY channel COLLATE "C", key COLLATE "C"
+    ON CONFLICT DO NOTHING
+"""
+#: Whoever offered a key that is another event's did not get it.
+OTHERS = """
+    SELECT k.channel, k.key, k.event, k.received_at, k.body_hash FROM offered_key o JOIN {table} k USING (channel, key)
+    WHERE k.event <> o.event
 """
 #: The same for one key, at half the cost.
 CLAIM_ONE = """
@@ -48,7 +84,7 @@ HELD = """
 """
 
 
-def claim_keys(connection: sa.Connection, events: Sequence[NewEvent]) -> dict[int, Claim]:
+def claim_keys(connection: sa.Connection, events: Sequence[Keyed]) -> dict[int, Claim]:
     """Position in `events` -> who holds its key already, in the store or earlier in `events`; the others hold theirs now.
 
     Waits for a concurrent transaction that is storing the same key. When one key of an event is held by another, its other
@@ -67,7 +103,7 @@ def open_rehearsal(connection: sa.Connection) -> None:
     connection.execute(sa.text("TRUNCATE rehearsed_key"))
 
 
-def rehearse_keys(connection: sa.Connection, events: Sequence[NewEvent]) -> dict[int, Claim]:
+def rehearse_keys(connection: sa.Connection, events: Sequence[Keyed]) -> dict[int, Claim]:
     """What `claim_keys` would say, remembered for later chunks on this connection; the store stays as it is."""
     first = _first_of_each(events)
     stored = _look_up(connection, "event_key", list(first))
@@ -76,7 +112,7 @@ def rehearse_keys(connection: sa.Connection, events: Sequence[NewEvent]) -> dict
     return _claims(events, first, held)
 
 
-def _first_of_each(events: Sequence[NewEvent]) -> dict[Name, int]:
+def _first_of_each(events: Sequence[Keyed]) -> dict[Name, int]:
     """(channel, key) -> position of the first event that brings it."""
     first: dict[Name, int] = {}
     for position, event in enumerate(events):
@@ -85,32 +121,31 @@ def _first_of_each(events: Sequence[NewEvent]) -> dict[Name, int]:
     return first
 
 
-def _claims(events: Sequence[NewEvent], first: dict[Name, int], held: dict[Name, Any]) -> dict[int, Claim]:
+def _claims(events: Sequence[Keyed], first: dict[Name, int], held: dict[Name, Any]) -> dict[int, Claim]:
+    if not held and len(first) == sum(len(event.keys) for event in events):
+        return {}
     found = ((position, _claim_of(event, position, events, first, held)) for position, event in enumerate(events))
     return {position: claim for position, claim in found if claim is not None}
 
 
-def _insert(
-    connection: sa.Connection, table: str, events: Sequence[NewEvent], first: dict[Name, int]
-) -> dict[Name, Any]:
-    """Insert the keys in one order everywhere, so that two batches cannot wait for each other; return those held by others."""
+def _insert(connection: sa.Connection, table: str, events: Sequence[Keyed], first: dict[Name, int]) -> dict[Name, Any]:
+    """Insert the keys; return those held by others."""
     if not first:
         return {}
-    names = sorted(first)
-    rows = [(*name, events[first[name]]) for name in names]
+    rows = [(*name, events[position]) for name, position in first.items()]
     cursor: Any = connection.connection.cursor()
     if len(rows) == 1:
         (channel, key, event), *_ = rows
         cursor.execute(CLAIM_ONE.format(table=table), (channel, key, event.id, event.received_at, event.body_hash))
-        others = [] if cursor.fetchall() else names
-    else:
-        _offer(connection, rows)
-        cursor.execute(CLAIM.format(table=table))
-        others = cursor.fetchall()
-    return _look_up(connection, table, others)
+        return {} if cursor.fetchall() else _look_up(connection, table, list(first))
+    _offer(connection, rows)
+    cursor.execute(CLAIM.format(table=table))
+    if cursor.rowcount == len(rows):
+        return {}
+    return {(row.channel, row.key): row for row in connection.execute(sa.text(OTHERS.format(table=table)))}
 
 
-def _offer(connection: sa.Connection, rows: Sequence[tuple[str, str, NewEvent]]) -> None:
+def _offer(connection: sa.Connection, rows: Sequence[tuple[str, str, Keyed]]) -> None:
     """The keys are in `offered_key`, for the rest of this transaction."""
     cursor: Any = connection.connection.cursor()
     cursor.execute(OFFER)
@@ -118,7 +153,7 @@ def _offer(connection: sa.Connection, rows: Sequence[tuple[str, str, NewEvent]])
     columns = (
         copyrows.texts(channels),
         copyrows.texts(keys),
-        [event.id.hex for event in events],
+        copyrows.words([event.id for event in events]),
         copyrows.instants([event.received_at for event in events]),
         copyrows.hexes([event.body_hash for event in events]),
     )
@@ -133,9 +168,9 @@ def _look_up(connection: sa.Connection, table: str, names: Sequence[Name]) -> di
 
 
 def _claim_of(
-    event: NewEvent,
+    event: Keyed,
     position: int,
-    events: Sequence[NewEvent],
+    events: Sequence[Keyed],
     first: dict[Name, int],
     held: dict[Name, Any],
 ) -> Claim | None:
@@ -146,11 +181,11 @@ def _claim_of(
             return Claim(row.event, row.received_at, bytes(row.body_hash) == event.body_hash)
         if first[name] != position:
             earlier = events[first[name]]
-            return Claim(earlier.id, earlier.received_at, earlier.body_hash == event.body_hash)
+            return Claim(UUID(str(earlier.id)), earlier.received_at, earlier.body_hash == event.body_hash)
     return None
 
 
-def _settle(connection: sa.Connection, events: Sequence[NewEvent], claims: dict[int, Claim], ours: set[Name]) -> None:
+def _settle(connection: sa.Connection, events: Sequence[Keyed], claims: dict[int, Claim], ours: set[Name]) -> None:
     """Keys that came new beside a known one: lead to the known event, or are let go."""
     for position, claim in claims.items():
         event = events[position]
