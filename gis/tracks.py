@@ -100,28 +100,52 @@ class Stops:
         return (self.end - self.begin).view(np.int64) / MICRO
 
 
-def stops_of(tracks: Tracks, *, diameter_m: float = 60.0, at_least_s: float = 120.0) -> Stops:
+def stops_of(tracks: Tracks, *, diameter_m: float = 60.0, at_least_s: float = 120.0, rejoin_s: float = 60.0) -> Stops:
     """Where members stayed: within a diameter for at least so long, greedily from the earliest fix on.
 
-    The extent is the greatest of eight directions, at most 2 % below the diameter. All else of a piece is moving.
+    The extent is the greatest of eight directions, at most 2 % below the diameter. Two stops of a piece less than `rejoin_s` and half a
+    diameter apart are one: a single reading off does not end a stay. All else of a piece is moving.
     """
     from gis.trackloops import find_stops
 
     of = np.full(len(tracks), -1, np.int64)
     x, y = np.ascontiguousarray(tracks.metres.T)
     count = find_stops(x, y, tracks.fixes.micros, tracks.first, diameter_m, round(at_least_s * MICRO), of)
+    first, last = _ends(of, count)
+    stops = _stops(tracks, first, last)
+    east, north = metres_per_degree(stops.lat[:-1])
+    apart = np.hypot(np.diff(stops.lon) * east, np.diff(stops.lat) * north)
+    piece = np.searchsorted(tracks.first, first, side="right")
+    waited = (stops.begin[1:] - stops.end[:-1]).view(np.int64)
+    one = (piece[1:] == piece[:-1]) & (apart <= diameter_m / 2) & (waited <= rejoin_s * MICRO)
+    return _stops(tracks, first[np.append(True, ~one)[: len(first)]], last[np.append(~one, True)[: len(last)]])
+
+
+def _ends(of: Ints, count: int) -> tuple[Ints, Ints]:
+    """The first and the last fix of each stop."""
     still = np.flatnonzero(of >= 0)
-    first = np.searchsorted(of[still], np.arange(count + 1))
-    rows = still[first[:-1]]
-    last = still[first[1:] - 1]
-    size = np.maximum(np.diff(first), 1)
-    fixes = tracks.fixes
-    mean = [np.bincount(of[still], weights=(c[still] - c[rows][of[still]]), minlength=count) / size + c[rows]
-            for c in (fixes.lon, fixes.lat)]  # fmt: skip
-    return Stops(fixes.member[rows], fixes.at[rows], fixes.at[last], mean[0], mean[1], of)
+    bounds = np.searchsorted(of[still], np.arange(count + 1))
+    return still[bounds[:-1]], still[bounds[1:] - 1] if count else still[:0]
 
 
-def walked(tracks: Tracks, stops: Stops | None = None, *, over_s: float = 30.0, within_m: float = 25.0) -> Tracks:
+def _stops(tracks: Tracks, first: Ints, last: Ints) -> Stops:
+    """The stops that the fixes first[s]..last[s] are."""
+    fixes, size = tracks.fixes, last - first + 1
+    step = np.zeros(len(tracks) + 1, np.int64)
+    step[first] = 1
+    step[last + 1] -= 1
+    still = np.cumsum(step[:-1]) > 0
+    of = np.full(len(tracks), -1, np.int64)
+    of[still] = np.repeat(np.arange(len(first)), size)
+    middle = [
+        np.bincount(of[still], weights=column[still] - np.repeat(column[first], size), minlength=len(first)) / size
+        + column[first]
+        for column in (fixes.lon, fixes.lat)
+    ]
+    return Stops(fixes.member[first], fixes.at[first], fixes.at[last], middle[0], middle[1], of)
+
+
+def walked(tracks: Tracks, stops: Stops | None = None, *, over_s: float = 20.0, within_m: float = 20.0) -> Tracks:
     """The same tracks with their noise averaged out: what length and swept area are to be taken of.
 
     Positions are averaged over at most `over_s` and `within_m`; a stop is one place from its begin to its end; a piece keeps its
@@ -143,9 +167,10 @@ def walked(tracks: Tracks, stops: Stops | None = None, *, over_s: float = 30.0, 
         fixes.member[source], when[:used].view("datetime64[us]"), fixes.lon[start] + out[:, 0] / east,
         fixes.lat[start] + out[:, 1] / north, fixes.accuracy_m[source],
     )  # fmt: skip
-    joined = np.append(piece[1:] == piece[:-1], [False] * min(used, 1))
-    seconds = np.append(np.diff(when[:used]), [0] * min(used, 1)) / MICRO
-    return Tracks(averaged, joined, joined & tracks.bridged[source] & (seconds > over_s))
+    joined, bridged = np.zeros(used, dtype=bool), np.zeros(used, dtype=bool)
+    joined[:-1] = piece[1:] == piece[:-1]
+    bridged[:-1] = joined[:-1] & (np.diff(when[:used]) > over_s * MICRO)
+    return Tracks(averaged, joined, bridged & tracks.bridged[source])
 
 
 def length_m(tracks: Tracks) -> Floats:
