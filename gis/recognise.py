@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator
+from copy import copy
 from dataclasses import dataclass, field
 from itertools import count
 from typing import Any, Final
@@ -35,8 +36,9 @@ def recognise(before: Boundaries, incoming: Incoming) -> list[Body]:
     """Operations (JSON bodies) that make of `before` what the file says, in an order in which they can be carried out.
 
     Names, codes and parents in the file that differ from ours are told too; a name equal to the code, or a missing parent, says
-    nothing. Shapes come out as the file's up to 2 cm, where our vertices stay. `match` is that of the file; a code that one of
-    our grids has stays with it. Raises what `gis.redraw` raises when the file's grids are no partition.
+    nothing. Shapes come out as the file's up to 2 cm, where our vertices stay; those of a new division (most grids changed, and
+    not told) to the bit. `match` is that of the file; a code that one of our grids has stays with it. Raises what `gis.redraw`
+    raises when the file's grids are no partition.
     """
     work = _Work(before, incoming)
     left = [group for group in work.groups() if not _told(work, group)]
@@ -55,6 +57,7 @@ class _Work:
     state: Boundaries
     incoming: Incoming
     told: list[Body] = field(default_factory=list)
+    to_the_bit: bool = False
     _uids: Iterator[int] = field(default_factory=count)
 
     def __post_init__(self) -> None:
@@ -230,16 +233,27 @@ def _at(work: _Work, state: Boundaries) -> dict[str, Any]:
 def _with_shapes(work: _Work, left: list[Group]) -> _Work:
     """The work with the groups that no guess gave set as they are in the file.
 
-    Where they do not meet what was told vertex for vertex, all of the file is set instead.
+    Where they do not meet what was told vertex for vertex, all of the file is set instead. Where they are most of the file it is
+    a new division: it is set as it came, to the bit, for borders that lie on ours by chance are not ours.
     """
+    given = work.incoming.geometry
+    if 2 * sum(len(group.new) for group in left) > len(given) and shapely.coverage_is_valid(given):
+        return _set_whole(work, given, to_the_bit=True)
     try:
         work.carry_out([_shapes(work, left)])
     except PartitionBroken:
         if not shapely.coverage_is_valid(work.wanted):
             raise
-        work = _Work(work.before, work.incoming)
-        work.carry_out([_whole_file(work)])
+        return _set_whole(work, work.wanted)
     return work
+
+
+def _set_whole(work: _Work, shapes: Geometries, *, to_the_bit: bool = False) -> _Work:
+    """The work begun anew, with all of the file set at once."""
+    anew = copy(work)
+    anew.state, anew.told, anew.wanted, anew.to_the_bit = work.before, [], shapes, to_the_bit
+    anew.carry_out([_whole_file(anew)])
+    return anew
 
 
 def _whole_file(work: _Work) -> Body:
@@ -295,7 +309,7 @@ def _created(work: _Work, code: str, shape: Any) -> Body:
 
 def _follow(work: _Work) -> None:
     """The levels above have the borders of their grids again, where `shapes`, which leaves them, moved ground from one to another."""
-    level = work.incoming.level
+    level, equal = work.incoming.level, same_shape if work.to_the_bit else alike
     while (above := work.state.above(level)) is not None:
         below = work.state.partition("general", level)
         children: dict[str, list[Any]] = defaultdict(list)
@@ -303,7 +317,7 @@ def _follow(work: _Work) -> None:
             children[work.state.units[work.state.by_code[code].parent or ""].code].append(shape)
         unions = {code: shapely.coverage_union_all(_array(held)) for code, held in children.items()}
         held = dict(zip(above.codes, above.geometry, strict=True))
-        moved = [code for code, union in unions.items() if not alike(union, held[code])]
+        moved = [code for code, union in unions.items() if not equal(union, held[code])]
         if not moved:
             return
         near = [c for c, union in unions.items() if any(shapely.dwithin(union, unions[m], NOISE) for m in moved)]

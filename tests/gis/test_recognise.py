@@ -22,7 +22,7 @@ from gis.recognise import alike, recognise
 from gis.recogniseguesses import geojson
 from gis.redraw import redraw, redraw_all
 from gis.snapping import settled
-from gis.supersede import Incoming
+from gis.supersede import Incoming, same_shape
 
 WEST, EAST, SOUTH, NORTH = 121.195, 121.225, 31.995, 32.025
 
@@ -198,6 +198,24 @@ def test_where_no_groups_fit_all_of_the_file_is_set() -> None:
         ["G03", "G09"],
     )
     assert same(after, carried_out(before, told))
+
+
+def test_a_new_division_comes_to_the_bit_and_the_villages_follow_it() -> None:
+    before = town()
+    given = file_of(before)
+    places = np.random.default_rng(8).random((14, 2)) * 0.02 + (121.2, 32.0)
+    cells = shapely.voronoi_polygons(shapely.multipoints(places), extend_to=shapely.box(WEST, SOUTH, EAST, NORTH))
+    shapes = array(sorted(shapely.get_parts(cells), key=lambda cell: cell.centroid.x))
+    shaken = shapely.transform(shapes, lambda xy: xy + 4e-8 * np.sin(1e9 * xy))  # the outer border by less than noise
+    parents = tuple("V0" if k < 7 else "V1" for k in range(14))
+    told = recognise(
+        before, replace(given, codes=given.codes[:14], names=given.names[:14], parents=parents, geometry=shaken)
+    )
+    after = carried_out(before, told)
+    villages, grids = after.partitions
+    assert all(same_shape(*pair) for pair in zip(shaken, grids.geometry, strict=True))
+    unions = [shapely.coverage_union_all(grids.geometry[:7]), shapely.coverage_union_all(grids.geometry[7:])]
+    assert all(same_shape(*pair) for pair in zip(unions, villages.geometry, strict=True))
 
 
 def test_a_file_whose_vertices_lie_nearer_than_noise_is_still_a_partition() -> None:
