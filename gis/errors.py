@@ -35,6 +35,7 @@
     │   ├── TopologyRefused       topology-refused        findings with severity error
     │   ├── GenerationOrder       generation-order        effective before the newest published one
     │   ├── KeyReused             key-reused              same key, other body
+    │   ├── ShiftOverlaps         shift-overlaps          the member has another shift, or leave, then
     │   ├── Stale                 stale                   somebody else changed it in between (412)
     │   └── StateConflict         state-conflict          e.g. nothing changed, no generation yet
     ├── NotFound              (404)
@@ -42,6 +43,9 @@
     │   ├── CategoryUnknown       category-unknown
     │   ├── WebhookUnknown        webhook-unknown         or its delivery
     │   ├── PlanUnknown           plan-unknown
+    │   ├── MemberUnknown         member-unknown
+    │   ├── PlaceUnknown          place-unknown           no must-visit place
+    │   ├── ShiftUnknown          shift-unknown           nor leave
     │   └── EventUnknown          event-unknown
     ├── CodeVoided            code-voided             gone, with successors (410)
     ├── NotAllowed            key-missing, role-too-low (401, 403)
@@ -274,6 +278,12 @@ class KeyReused(Conflict):
     code = "key-reused"
 
 
+class ShiftOverlaps(Conflict):
+    """A member's shifts never overlap, nor do spans of leave; `details` name the one that stands."""
+
+    code = "shift-overlaps"
+
+
 class Stale(Conflict):
     """Somebody else changed it since it was read."""
 
@@ -314,6 +324,24 @@ class PlanUnknown(NotFound):
     """No plan has this id."""
 
     code = "plan-unknown"
+
+
+class MemberUnknown(NotFound):
+    """No member has this code."""
+
+    code = "member-unknown"
+
+
+class PlaceUnknown(NotFound):
+    """No must-visit place has this code."""
+
+    code = "place-unknown"
+
+
+class ShiftUnknown(NotFound):
+    """No shift, or no span of leave, has this id."""
+
+    code = "shift-unknown"
 
 
 class EventUnknown(NotFound):

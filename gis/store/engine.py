@@ -26,8 +26,8 @@ MIGRATIONS = Path(__file__).resolve().parents[2] / "migrations"
 #: A connection unused for so long is asked before it is trusted.
 LONG_REST_S = 30.0
 
-#: What stands in no metadata: months of `event` and `assignment` (made at run time), PostGIS's and Alembic's own tables.
-FOREIGN = re.compile(r"^((event|assignment)_\d{4}_\d{2}|spatial_ref_sys|alembic_version)$")
+#: What stands in no metadata: months of `event` and `assignment`, days of `fix` (made at run time), PostGIS's and Alembic's own tables.
+FOREIGN = re.compile(r"^((event|assignment)_\d{4}_\d{2}|fix_\d{4}_\d{2}_\d{2}|spatial_ref_sys|alembic_version)$")
 
 
 @contextmanager

@@ -1,0 +1,19 @@
+"""Patrols: members and where they work, shifts, leave, check-ins, visits, must-visit places, streets, fixes by day."""
+
+from pathlib import Path
+
+from alembic import op
+
+revision = "0005"
+down_revision = "0004"
+
+
+def upgrade() -> None:
+    """Run the frozen statements as one script: psycopg itself takes it whole, since there are no parameters."""
+    driver = op.get_bind().connection.driver_connection
+    driver.execute(Path(__file__).with_suffix(".sql").read_text(encoding="utf-8"))
+
+
+def downgrade() -> None:
+    """Forward only: restore a backup instead."""
+    raise NotImplementedError("migrations run forward only; restore a backup instead")
