@@ -130,26 +130,44 @@ def _one_instant(fixes: CompactFixes) -> CompactFixes:
 
 
 def known_in(fixes: CompactFixes, held: CompactFixes, *, whole: bool = False) -> tuple[Flags, Flags]:
-    """Per reading: whether `held` has its member and instant at its very place, and whether only at other places.
+    """Per reading: whether `held`, which is settled, has its member and instant at its very place, and whether only elsewhere.
 
     With `whole`, the same place means every field equal.
     """
-    count = len(held)
-    both = joined([held, fixes])
-    fields = [both.accuracy, both.datum, both.lat, both.lon] if whole else [both.lat, both.lon]
-    instant = _ranks([both.at, both.member])
-    place = _ranks([*fields, both.at, both.member])
-    timed, placed = (np.isin(rank[count:], rank[:count]) for rank in (instant, place))
+    first = instants_in(fixes, held)
+    timed = first >= 0
+    placed = np.zeros(len(fixes), dtype=bool)
+    names = _FIELDS if whole else _FIELDS[:4]
+    for step in (0, 1):  # settled: at most two of an instant
+        at = np.minimum(first + step, len(held) - 1)
+        same = timed.copy()
+        for name in names:
+            same &= getattr(held, name)[at] == getattr(fixes, name) if len(held) else False
+        placed |= same
     return placed, timed & ~placed
 
 
-def _ranks(keys: Sequence[npt.NDArray[np.generic]]) -> Ints:
-    """A number per row, equal where all keys are."""
-    order = np.lexsort(keys)
-    changed = np.zeros(len(order), dtype=bool)
-    for key in keys:
-        sorted_key = key[order]
-        changed[1:] |= sorted_key[1:] != sorted_key[:-1]
+def instants_in(fixes: CompactFixes, held: CompactFixes) -> Ints:
+    """Per reading the first row of `held`, which is settled, with its member and instant; -1 where there is none."""
+    if not len(held) or not len(fixes):
+        return np.full(len(fixes), -1, np.int64)
+    own, known = _keys(fixes, held)
+    first = np.searchsorted(known, own)
+    found: Ints = np.where(known[np.minimum(first, len(held) - 1)] == own, first, -1)
+    return found
+
+
+def _keys(fixes: CompactFixes, held: CompactFixes) -> tuple[Ints, Ints]:
+    """A number per reading that orders them by member, then time, alike in both."""
+    lowest = min(int(fixes.at.min()), int(held.at.min()))
+    bits = (max(int(fixes.at.max()), int(held.at.max())) - lowest).bit_length()
+    most = max(int(fixes.member.max()), int(held.member.max()))
+    if bits + most.bit_length() <= 62:
+        own, known = (one.member.astype(np.int64) << bits | (one.at - lowest) for one in (fixes, held))
+        return own, known
+    both = joined([fixes, held])
+    order = np.lexsort((both.at, both.member))
+    changed = ~_same(both.take(order))
     ranks = np.empty(len(order), np.int64)
     ranks[order] = np.cumsum(changed)
-    return ranks
+    return ranks[: len(fixes)], ranks[len(fixes) :]

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 import sqlalchemy as sa
 
-from gis.compactfixes import DAY_MICROS, CompactFixes, Flags, Ints, joined, known_in, no_fixes, settled
+from gis.compactfixes import DAY_MICROS, CompactFixes, Flags, Ints, instants_in, joined, known_in, no_fixes, settled
 from gis.fixes import Duty, Fixes
 
 #: PostgreSQL counts microseconds from 2000-01-01.
@@ -116,14 +116,16 @@ def store_fixes(connection: sa.Connection, fixes: CompactFixes) -> Stored:
 
 def _merge(connection: sa.Connection, new: CompactFixes, held: CompactFixes) -> tuple[int, int]:
     """Old and new are one settled set in the store; how many rows came and went."""
-    wanted = settled(joined([held, new]))
-    coming = wanted.take(~known_in(wanted, held, whole=True)[0])
-    going = held.take(~known_in(held, wanted, whole=True)[0])
+    fresh = new.take(~known_in(new, held, whole=True)[0])
+    timed = instants_in(fresh, held) >= 0
+    disputed, old = fresh.take(timed), held.take(instants_in(held, fresh.take(timed)) >= 0)
+    wanted = settled(joined([old, disputed]))
+    going = old.take(~known_in(old, wanted, whole=True)[0])
+    coming = settled(joined([fresh.take(~timed), wanted.take(~known_in(wanted, old, whole=True)[0])]))
     if len(going):
         _delete(connection, going)
-    if len(coming):
-        _copy(connection, coming)
     if len(coming):  # nothing goes unless something better comes
+        _copy(connection, coming)
         days = _days(coming)
         gone, count = np.unique(_keys(going.member, going.at // DAY_MICROS), return_counts=True)
         less = dict(zip(gone.tolist(), count.tolist(), strict=True))
@@ -176,7 +178,7 @@ def _overlapping(
             ends.append(last)
     if not members:
         return no_fixes()
-    return read_compact(connection, _instant(min(begins)), _instant(max(ends) + 1), sorted(members))
+    return settled(read_compact(connection, _instant(min(begins)), _instant(max(ends) + 1), sorted(members)))
 
 
 def _copy(connection: sa.Connection, ordered: CompactFixes) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -66,12 +67,19 @@ def test_at_most_two_readings_of_an_instant_stay_and_one_always_does(told: list[
     assert max((instants.count(one) for one in instants), default=0) <= 2
 
 
-@given(readings, readings)
-def test_known_means_the_very_place_and_elsewhere_means_only_others(told: list[Row], held: list[Row]) -> None:
-    here, elsewhere = known_in(of(told), of(held))
-    places, instants = {row[:4] for row in held}, {row[:2] for row in held}
-    assert here.tolist() == [row[:4] in places for row in told]
-    assert elsewhere.tolist() == [row[:4] not in places and row[:2] in instants for row in told]
+@pytest.mark.parametrize("spread", [1, 2**44])  # the second does not fit one number a reading
+@pytest.mark.parametrize("whole", [False, True])
+@given(told=readings, held=readings)
+def test_known_means_the_very_place_and_elsewhere_means_only_others(
+    told: list[Row], held: list[Row], spread: int, whole: bool
+) -> None:
+    told, held = ([(member * 2**20, at * spread, *rest) for member, at, *rest in some] for some in (told, held))
+    kept = settled(of(held))
+    here, elsewhere = known_in(of(told), kept, whole=whole)
+    fields = 6 if whole else 4
+    places, instants = {row[:fields] for row in rows(kept)}, {row[:2] for row in rows(kept)}
+    assert here.tolist() == [row[:fields] in places for row in told]
+    assert elsewhere.tolist() == [row[:fields] not in places and row[:2] in instants for row in told]
 
 
 def test_degrees_come_back_within_half_a_unit_and_accuracy_within_half_a_decimetre() -> None:
