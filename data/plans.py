@@ -174,7 +174,7 @@ def apply(connection: Connection, drafts: Drafts, plan: UUID, given: Any, expect
     except CodeTaken as error:
         code = error.details.get("grid")
         if code in reserved:
-            message = f"another plan under way brings the code {code}: give another"
+            message = f"another plan under way brings the code {code}: give another, or withdraw that plan"
             raise CodeTaken(message, place=error.place, grid=code) from error
         raise
     codes = _new_codes(draft.boundaries, one)
@@ -254,8 +254,11 @@ def _refuse_changed(connection: Connection, draft: Draft, gone: Sequence[str], b
     first = min(gone, key=draft.step_of)
     code, step = draft.base.units[first].code, draft.step_of(first)
     number = generations.changed_by(connection, first, base)
+    changed = "was another at the instant to be corrected than where this plan began"
+    if number is not None:
+        changed = f"was changed by generation {number} since this plan began"
     raise StateConflict(
-        f"grid {code}, which operation {step} changes, was changed by generation {number} since this plan began",
+        f"grid {code}, which operation {step} changes, {changed}",
         place=code,
         grid=code,
         operation=step,

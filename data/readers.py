@@ -203,8 +203,14 @@ def _read_vector(path: Path, source: Path | bytes, layer_name: str | None, encod
             warnings.simplefilter("ignore")  # what GDAL grumbles about is checked here: columns, rings, coordinates
             frame = pyogrio.read_dataframe(source, layer=layer, encoding=encoding)
     except (DataSourceError, DataLayerError, UnicodeDecodeError, ValueError) as error:
-        raise FileUnreadable(f"{path.name} cannot be read: {error}", place=path.name) from error
+        raise FileUnreadable(f"{path.name} cannot be read: {_plainly(error, path.name)}", place=path.name) from error
     return _Read(_with_geometry(path, frame), _tag(frame), enclaves=in_metadata(info["layer_metadata"]))
+
+
+def _plainly(error: Exception, name: str) -> str:
+    """What GDAL says, without our own paths and its advice to programmers."""
+    words = str(error).split(" It might help")[0].rstrip(".;")
+    return re.sub(r"'?/\S*(?:vsimem|gridbeat-)\S*'?", name, words)
 
 
 def _refuse_curves(path: Path, layer: str | None) -> None:

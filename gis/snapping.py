@@ -27,16 +27,30 @@ NOISE: Final = 1.8e-7
 ON: Final = 1e-12
 
 
-def settled(shapes: Geometries, ours: Geometries) -> Geometries:
+def rounding(shapes: Geometries) -> float:
+    """How far rounding may have moved the vertices of a file, in degrees: NOISE, more where it has 6 decimals or fewer.
+
+    Less than one unit of the last decimal, so nobody's edit in such a file is taken for rounding. Shapes as the file has them;
+    coordinates that are no degrees were not rounded so.
+    """
+    places = shapely.get_coordinates(shapes)
+    if len(places) and (np.abs(places) <= (180.0, 90.0)).all():
+        for decimals in (5, 6):
+            if np.array_equal(places, np.round(places, decimals)):
+                return float(0.75 * 10.0**-decimals)
+    return NOISE
+
+
+def settled(shapes: Geometries, ours: Geometries, near: float = NOISE) -> Geometries:
     """The shapes with every vertex near one of ours on it, near one of our edges on that, and with our vertices where they pass.
 
     Polygons in, polygons out; one that falls to nothing is empty. Neighbours that shared a border still do.
     """
     points, back = _distinct(shapes)
-    moved = _moved(points, ours)
+    moved = _moved(points, ours, near)
     drawn = shapely.set_coordinates(np.array(shapes, dtype=object), moved[back])
     vertices = np.concatenate((shapely.get_coordinates(ours), moved))
-    return _clean(with_vertices(drawn, vertices))
+    return _clean(with_vertices(drawn, vertices, near))
 
 
 def _distinct(shapes: Geometries) -> tuple[Floats, npt.NDArray[np.intp]]:
@@ -44,16 +58,16 @@ def _distinct(shapes: Geometries) -> tuple[Floats, npt.NDArray[np.intp]]:
     return points, back.ravel()
 
 
-def _moved(points: Floats, ours: Geometries) -> Floats:
+def _moved(points: Floats, ours: Geometries, near: float) -> Floats:
     """Each point, or the vertex of ours, else the place on an edge of ours, that it is so near to."""
     moved = points.copy()
     known = np.unique(shapely.get_coordinates(ours), axis=0)
-    at, vertex = _nearest(shapely.points(points), shapely.points(known))
+    at, vertex = _nearest(shapely.points(points), shapely.points(known), near)
     moved[at] = known[vertex]
     rest = np.setdiff1d(np.arange(len(points)), at)
     edges = _edges(ours)
     lines = shapely.linestrings(edges)
-    at, line = _nearest(shapely.points(points[rest]), lines)
+    at, line = _nearest(shapely.points(points[rest]), lines, near)
     feet = shapely.line_interpolate_point(
         lines[line], shapely.line_locate_point(lines[line], shapely.points(points[rest[at]]))
     )
@@ -61,11 +75,11 @@ def _moved(points: Floats, ours: Geometries) -> Floats:
     return moved
 
 
-def _nearest(shapes: Any, among: Any) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
-    """(index, index among) of those that have a neighbour nearer than NOISE; the first of several equally near ones."""
+def _nearest(shapes: Any, among: Any, near: float) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
+    """(index, index among) of those that have a neighbour nearer than `near`; the first of several equally near ones."""
     if not len(shapes) or not len(among):
         return np.empty(0, np.intp), np.empty(0, np.intp)
-    index, found = shapely.STRtree(among).query_nearest(shapes, max_distance=NOISE)
+    index, found = shapely.STRtree(among).query_nearest(shapes, max_distance=near)
     once, first = np.unique(index, return_index=True)
     return once, found[first]
 

@@ -79,6 +79,8 @@ def import_(
         done = import_file(connection, drafts, plan.id, plan.revision, found, match, who.actor)
         if commit and done.last is not None:
             connection.commit()
+    for note in (*found.notes, *done.notes):
+        typer.echo(f"note: {note}")
     typer.echo("findings: " + (", ".join(f"{kind} {n}" for kind, n in summary(done.findings).items()) or "none"))
     for finding in done.findings[:SHOWN]:
         typer.echo(f"  {finding.severity} {finding.kind}: {finding.message}")

@@ -13,11 +13,10 @@ from api import planbodies
 from api.answers import Json
 from api.conditional import Expected, etag
 from api.deps import AtMoment, BulkBody, Connection, LiveBoundaries, Viewer, known_parameters
-from api.plandeps import DraftsKept, Planner, findings_json, plan_json
+from api.plandeps import DraftsKept, Planner, findings_json, one_of, plan_json
 from data.exporting import Exported, Wanted, exported
 from data.planimport import Fields, import_file, read_sent, told
 from gis.crs import WGS84, parse_datum
-from gis.errors import ParameterInvalid
 from gis.partition import LAYERS, LEVELS, Boundaries
 from gis.store import plans
 
@@ -32,14 +31,9 @@ Level = Annotated[str | None, Query(description="district, subdistrict, communit
 Crs = Annotated[str | None, Query(description="wgs84, cgcs2000, gcj02, bd09 or EPSG:n")]
 
 
-def _one_of(value: str | None, allowed: tuple[str, ...], name: str) -> None:
-    if value is not None and value not in allowed:
-        raise ParameterInvalid(f"{name} is one of {', '.join(allowed)}, not {value}", place=name)
-
-
 def _file(boundaries: Boundaries, f: str, crs: str | None, layer: str | None, level: str | None, stem: str) -> Response:
-    _one_of(layer, tuple(name for name, _, _ in LAYERS), "layer")
-    _one_of(level, LEVELS, "level")
+    one_of(layer, tuple(name for name, _, _ in LAYERS), "layer")
+    one_of(level, LEVELS, "level")
     wanted = Wanted(layer, level, parse_datum(crs) if crs else WGS84)
     return _answer(exported(boundaries, f, wanted, stem=stem))
 
@@ -104,13 +98,13 @@ def import_plan(
     """The file is the whole content of its layer and level. What it changes stands at the end of the plan: as splits, merges, borders
     where that is recognised, else as shapes. With errors of its own it changes nothing, and they are answered.
     """
-    _one_of(layer, tuple(name for name, _, _ in LAYERS), "layer")
-    _one_of(level, LEVELS, "level")
+    one_of(layer, tuple(name for name, _, _ in LAYERS), "layer")
+    one_of(level, LEVELS, "level")
     sent = Message()
     sent["content-type"] = request.headers.get("content-type", "")
     fields = Fields(layer, level, layer_name, code_field, name_field, parent_field, crs, match)
     file = read_sent(body, sent.get_content_type(), fields)
     done = import_file(connection, drafts, plan, seen, file, match, who.actor)
     held = plans.read(connection, plan)
-    content = {"plan": plan_json(held), "operations": told(done.kinds), "notes": list(file.notes)}
+    content = {"plan": plan_json(held), "operations": told(done.kinds), "notes": [*file.notes, *done.notes]}
     return Json(content | findings_json(done.findings), 201 if done.last else 422, etag(held.revision))

@@ -17,6 +17,7 @@ from api.plandeps import (
     count_of,
     findings_json,
     grids_of,
+    one_of,
     only,
     operation_json,
     plan_json,
@@ -26,6 +27,7 @@ from api.plandeps import (
 from data import plans as drawing
 from data.planfindings import plan_findings
 from gis.errors import ParameterInvalid
+from gis.partition import LAYERS, LEVELS
 from gis.store import plans
 
 router = APIRouter(prefix="/v1/plans", tags=["plans"], dependencies=[Depends(known_parameters)])
@@ -126,6 +128,8 @@ def grids(
     changed: Annotated[bool, Query(description="true: only grids that the plan changes, retired ones too")] = False,
 ) -> GeoJson:
     """Every grid of the draft with what the plan does to it."""
+    one_of(layer, tuple(name for name, _, _ in LAYERS), "layer")
+    one_of(level, LEVELS, "level")
     draft = drafts.draft(connection, plans.read(connection, plan))
     return GeoJson(collection(grids_of(draft, layer, level, changed=changed)))
 

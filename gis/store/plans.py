@@ -213,8 +213,9 @@ def stand_at(connection: sa.Connection, plan: StoredPlan, step: int) -> StoredPl
     """So many operations of the line are in force afterwards; StateConflict when there are not so many."""
     done, undone = read_line(connection, plan)
     if not 0 <= step <= len(done) + len(undone):
-        word = "undone" if step < 0 else "redone"
-        raise StateConflict(f"there is nothing that could be {word}", place="step")
+        word, there = ("undone", len(done)) if step < 0 else ("redone", len(undone))
+        number = {0: "is nothing", 1: "is 1 operation"}.get(there, f"are {there} operations")
+        raise StateConflict(f"there {number} that could be {word}", place="step")
     return _write(connection, plan, step=step)
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import shapely
 
@@ -95,6 +96,51 @@ def test_a_file_with_errors_changes_nothing_and_they_are_answered(asking: Asking
     assert answer.status_code == 422
     assert "overlap" in answer.json()["summary"]
     assert http.get(f"/v1/plans/{plan}").json()["operations"] == []
+
+
+def test_a_file_rounded_to_six_decimals_says_only_what_was_meant(asking: Asking) -> None:
+    found = exported(asking, crs="gcj02")
+    for feature in found["features"]:
+        shape = shapely.geometry.shape(feature["geometry"])
+        feature["geometry"] = shapely.geometry.mapping(shapely.transform(shape, lambda xy: np.round(xy, 6)))
+    found["features"][1]["properties"]["name"] = "新名"
+    answer = sent(asking, json.dumps(found))
+    assert (answer.status_code, answer.json()["operations"]) == (201, {"rename": 1}), answer.text
+    assert "less than 0.08 m is taken for rounding" in answer.json()["notes"][-1]
+
+
+def test_a_grid_that_the_file_leaves_out_does_not_end_unseen(asking: Asking) -> None:
+    found = exported(asking)
+    left = [one for one in found["features"] if one["properties"]["code"] != "B3"]
+    answer = sent(asking, json.dumps(found | {"features": left}))
+    assert (answer.status_code, answer.json()["notes"][-1]) == (201, "the file does not have B3: these grids end")
+
+
+@pytest.mark.parametrize(
+    ("body", "place", "said"),
+    [
+        ("hello", "sent.geojson", "cannot be read: sent.geojson not recognized as being in a supported file format"),
+        ('{"type": "FeatureCollection", "features": []}', "code_field", "say which with code_field"),
+    ],
+)
+def test_a_file_that_cannot_be_used_is_refused_in_the_words_of_http(
+    asking: Asking, body: str, place: str, said: str
+) -> None:
+    answer = sent(asking, body)
+    assert (answer.status_code, answer.json()["place"]) == (422, place)
+    assert said in answer.json()["detail"]
+    assert "/" not in answer.json()["detail"]
+
+
+def sent(asking: Asking, body: str) -> Any:
+    """The answer to the import of a file into a new plan, which is given up."""
+    http = asking.as_("p-key")
+    plan = http.post("/v1/plans", json={"title": "一次"}).json()["id"]
+    headers = {"If-Match": '"1"', "Content-Type": "application/geo+json"}
+    answer = http.post(f"/v1/plans/{plan}/import", content=body.encode(), headers=headers)
+    seen = {"If-Match": http.get(f"/v1/plans/{plan}").headers["ETag"]}
+    assert http.post(f"/v1/plans/{plan}/withdraw", json={"reason": "一次"}, headers=seen).status_code == 200
+    return answer
 
 
 def test_the_terminal_shows_first_and_keeps_when_told(terminal: Terminal, alone: Asking, tmp_path: Path) -> None:

@@ -106,6 +106,7 @@ def test_undo_and_redo_walk_the_line(asking: Asking) -> None:
     redone = planning.post("redo").json()
     assert [one["op"] for one in redone["operations"]] == ["split"]
     assert planning.post("undo", {"steps": 5}).status_code == 409
+    assert planning.get("/grids", level="town").json()["place"] == "level"
 
 
 def test_a_stale_write_is_refused_and_one_without_a_version_too(asking: Asking) -> None:

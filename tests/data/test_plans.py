@@ -94,8 +94,10 @@ def test_undo_to_any_depth_and_redo(town: sa.Connection, drafts: Drafts) -> None
     assert written(drafts.draft(town, plan).boundaries) == written(first.draft.boundaries)
     plan = undo(town, begun.id, plan.revision)
     assert drafts.draft(town, plan).boundaries.units == first.draft.base.units
-    with pytest.raises(StateConflict, match="undone"):
+    with pytest.raises(StateConflict, match="there is nothing that could be undone"):
         undo(town, begun.id, plan.revision)
+    with pytest.raises(StateConflict, match="there are 2 operations that could be redone"):
+        redo(town, begun.id, plan.revision, 3)
     plan = redo(town, begun.id, plan.revision, 2)
     assert written(drafts.draft(town, plan).boundaries) == written(second.draft.boundaries)
     with pytest.raises(StateConflict, match="redone"):

@@ -171,6 +171,10 @@ def test_the_past_is_only_for_corrections(town: sa.Connection, drafts: Drafts) -
         publish(town, drafts, plan, replace(ORDER, effective_at=yesterday))
     with pytest.raises(GenerationOrder, match="reason"):
         publish(town, drafts, plan, replace(ORDER, effective_at=yesterday, correction=True))
+    with pytest.raises(StateConflict, match="grid A, which operation 1 changes, was another at the instant"):
+        publish(
+            town, drafts, plan, replace(ORDER, effective_at=SINCE - timedelta(days=1), correction=True, reason="old")
+        )
     with pytest.raises(StateConflict, match="members"):
         publish(town, drafts, plan, replace(ORDER, rule="follow_member"))
 

@@ -21,7 +21,7 @@ from gis.partition import Boundaries, Partition, Unit
 from gis.recognise import alike, recognise
 from gis.recogniseguesses import geojson
 from gis.redraw import redraw, redraw_all
-from gis.snapping import settled
+from gis.snapping import NOISE, rounding, settled
 from gis.supersede import Incoming, same_shape
 
 WEST, EAST, SOUTH, NORTH = 121.195, 121.225, 31.995, 32.025
@@ -320,6 +320,24 @@ def test_whatever_was_edited_the_operations_give_the_files_partition(
     after = edited(before, seed, operations)
     told = recognise(before, file_of(after, decimals, match=match))
     assert same(after, carried_out(before, told))
+
+
+def test_rounding_is_less_than_a_unit_of_the_last_decimal() -> None:
+    held = grids_of(town()).geometry
+    expected = {5: 0.75e-5, 6: 0.75e-6, 7: NOISE, 15: NOISE}
+    for decimals, degrees in expected.items():
+        assert rounding(shapely.transform(held, lambda xy, d=decimals: np.round(xy, d))) == pytest.approx(degrees)
+    assert rounding(shapely.transform(held, lambda xy: np.round(xy * 100_000, 2))) == NOISE  # metres
+    assert rounding(np.array([None, shapely.Polygon()], dtype=object)) == NOISE
+
+
+@pytest.mark.parametrize("decimals", [5, 6])
+def test_a_file_of_few_decimals_laid_on_ours_tells_what_was_done(decimals: int) -> None:
+    before = town()
+    after = carried_out(before, [planned(before)["split"], planned(before)["rename"] | {"grid": "G05"}])
+    given = file_of(after, decimals)
+    laid = settled(given.geometry, grids_of(before).geometry, rounding(given.geometry))
+    assert sorted(body["op"] for body in recognise(before, replace(given, geometry=laid))) == ["rename", "split"]
 
 
 def test_settled_shapes_have_our_vertices_bit_for_bit() -> None:
