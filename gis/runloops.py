@@ -83,3 +83,23 @@ def count_seen(
         for k in range(used):
             total[who[k]] += _ones(ground[k])
             seen[who[k]] += _ones(found[k])
+
+
+@compiled
+def count_ages(
+    start: np.ndarray, begin: np.ndarray, end: np.ndarray, grid: np.ndarray, directory: np.ndarray, seconds: np.ndarray,
+    limits: np.ndarray, found: np.ndarray,
+) -> None:  # fmt: skip
+    """`found[g, k]` grows by the cells of grid g last seen after limits[k] (descending; the first that fits).
+
+    The last column counts those never seen, the last but one those seen before all limits.
+    """
+    for line in range(start.size - 1):
+        tile = directory[line // _SIDE]
+        for run in range(start[line], start[line + 1]):
+            for cell in range(begin[run], end[run] + 1):
+                at = seconds[tile, line % _SIDE, cell] if tile >= 0 else 0
+                k = 0
+                while k < limits.size and at <= limits[k]:
+                    k += 1
+                found[grid[run], limits.size + 1 if at == 0 else k] += 1
