@@ -33,14 +33,17 @@ _STAMPS: Final = 65_534
 
 @dataclass(eq=False)
 class Slot:
-    """What was seen from `begin` on, for one length of a slot (microseconds): tiles of stamps and of bits."""
+    """What was seen from `begin` on, for one length of a slot: tiles of stamps and of bits; `newest`: the last instant, -1: none.
+
+    Instants are microseconds since 1970.
+    """
 
     begin: int
     directory: Int32s
     stamps: npt.NDArray[np.uint16] = field(default_factory=lambda: np.zeros((0, SIDE, SIDE), np.uint16))
     bits: Words = field(default_factory=lambda: np.zeros((0, SIDE), np.uint64))
     used: int = 0
-    newest: int = 0
+    newest: int = -1
 
     def make_room(self, touched: Flags) -> None:
         """Every touched tile exists."""
@@ -133,6 +136,8 @@ class Sweep:
                 continue
             held = slot.directory[touched & slot.tiles]
             slot.stamps[held], slot.bits[held] = 0, 0
+            left = int(slot.stamps.max(initial=0))
+            slot.newest = min(slot.newest, slot.begin + left * self.unit - 1) if left else -1
         for part in tracks:
             walk = _Walk.of(self, part)
             for number in set(walk.slots) & set(affected):
@@ -142,9 +147,6 @@ class Sweep:
                 slot.make_room(walk.touched(legs) & affected[number])
                 only = np.where(affected[number], slot.directory, np.int32(-1)).astype(np.int32)
                 walk.stamp(slot, only, legs, slot.begin, slot.begin + self.slot_s * MICRO)
-        for number in affected:
-            if number in self.slots:
-                self.slots[number].newest = int(self.slots[number].stamps.max(initial=0))
 
     def forget(self, before: np.datetime64) -> None:
         """Slots that end at or before an instant are gone."""
@@ -210,7 +212,7 @@ class Sweep:
             for number, slot in sorted(self.slots.items())
             if slot.begin < until and (start is None or self.begin_of(number + 1) > start)
         ]
-        if found and found[-1].begin + found[-1].newest * self.unit > until:
+        if found and found[-1].newest >= until:
             if tracks is None:
                 raise ParameterInvalid(
                     "the window ends before the last walks of a slot: hand in the tracks of that slot", place="to"

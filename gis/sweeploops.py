@@ -119,20 +119,20 @@ def stamp_legs(
     x: np.ndarray, y: np.ndarray, at: np.ndarray, joined: np.ndarray, legs: np.ndarray,
     clock: np.ndarray, radius: float, directory: np.ndarray, stamps: np.ndarray, bits: np.ndarray,
 ) -> int:  # fmt: skip
-    """The cells near what was walked of these legs in [clock[1], clock[2]) are stamped; returns the newest stamp.
+    """The cells near what was walked of these legs in [clock[1], clock[2]) are stamped; returns the last instant stamped, -1: none.
 
     A leg counts from its begin to just before its end; a place alone at its instant. `clock`: the slot's begin, from, to, the
     unit of stamps and the longest stretch that has one stamp. A stamp is 1 + whole units since the slot's begin, taken
     at the end of the stretch.
     """
     begin, start, until, unit, stretch = clock[0], clock[1], clock[2], clock[3], clock[4]
-    newest = 0
+    newest = -1
     for i in legs:
         if not joined[i]:
             if start <= at[i] < until and x[i] - x[i] == 0.0 and y[i] - y[i] == 0.0:
                 value = 1 + (at[i] - begin) // unit
                 _stamp(x[i], y[i], x[i], y[i], radius, np.uint16(value), directory, stamps, bits)
-                newest = max(newest, value)
+                newest = max(newest, at[i])
             continue
         ta, tb = at[i], at[i + 1]
         u, w = max(ta, start), min(tb, until)
@@ -147,7 +147,7 @@ def stamp_legs(
             px, py = (ax + p * (bx - ax), ay + p * (by - ay)) if p > 0.0 else (ax, ay)
             qx, qy = (ax + q * (bx - ax), ay + q * (by - ay)) if q < 1.0 else (bx, by)
             _stamp(px, py, qx, qy, radius, np.uint16(value), directory, stamps, bits)
-            newest = max(newest, value)
+            newest = max(newest, e - 1)
     return newest
 
 

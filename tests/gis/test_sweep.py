@@ -171,6 +171,14 @@ def test_a_window_that_ends_before_the_last_walk_of_a_day_needs_its_tracks() -> 
     assert max(stamps(made.last_seen(at(350), walk)).values()) <= 300
 
 
+def test_a_window_up_to_now_needs_no_tracks() -> None:
+    """The last fix came a moment ago; slots need not be a whole number of stamps long."""
+    made = sweep(tracks(fixes([(99.5, 400, 400)])), slot_s=86_401)
+    assert made.seen(at(0), at(99.6)).count == made.seen(at(0), at(86_401)).count > 0
+    with pytest.raises(ParameterInvalid):
+        made.seen(at(0), at(99.5))
+
+
 def test_the_end_of_a_window_is_not_part_of_it() -> None:
     made = sweep(tracks(fixes([(100, 400, 400)])))
     one = tracks(fixes([(100, 400, 400)]))
@@ -237,7 +245,9 @@ def state(made: Sweep) -> list[Any]:
     for number, slot in sorted(made.slots.items()):
         rows = slot.directory[slot.tiles]
         used = slot.bits[rows].any(axis=1)
-        found.append((number, np.argwhere(slot.tiles)[used].tolist(), slot.stamps[rows][used].tolist(), slot.newest))
+        found.append(
+            (number, np.argwhere(slot.tiles)[used].tolist(), slot.stamps[rows][used].tolist(), slot.newest // made.unit)
+        )
     return [entry for entry in found if entry[1]]
 
 
