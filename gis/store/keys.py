@@ -73,6 +73,16 @@ OTHERS = """
     SELECT k.channel, k.key, k.event, k.received_at, k.body_hash FROM offered_key o JOIN {table} k USING (channel, key)
     WHERE k.event <> o.event
 """
+#: So many keys are sent as arrays: making a table ready costs more than they do.
+FEW = 100
+#: The same for few keys.
+CLAIM_FEW = """
+    INSERT INTO {table} (channel, key, event, received_at, body_hash)
+    SELECT * FROM unnest(CAST(%s AS text[]), CAST(%s AS text[]), CAST(%s AS uuid[]), CAST(%s AS timestamptz[]),
+                         CAST(%s AS bytea[])) AS offered (channel, key, event, received_at, body_hash)
+    ORDER BY channel COLLATE "C", key COLLATE "C"
+    ON CONFLICT DO NOTHING RETURNING channel, key
+"""
 #: The same for one key, at half the cost.
 CLAIM_ONE = """
     INSERT INTO {table} (channel, key, event, received_at, body_hash) VALUES (%s, %s, %s, %s, %s)
@@ -138,6 +148,11 @@ def _insert(connection: sa.Connection, table: str, events: Sequence[Keyed], firs
         (channel, key, event), *_ = rows
         cursor.execute(CLAIM_ONE.format(table=table), (channel, key, event.id, event.received_at, event.body_hash))
         return {} if cursor.fetchall() else _look_up(connection, table, list(first))
+    if len(rows) <= FEW:
+        values = [(channel, key, event.id, event.received_at, event.body_hash) for channel, key, event in rows]
+        cursor.execute(CLAIM_FEW.format(table=table), [list(column) for column in zip(*values, strict=True)])
+        ours = set(cursor.fetchall())
+        return _look_up(connection, table, [name for name in first if name not in ours])
     _offer(connection, rows)
     cursor.execute(CLAIM.format(table=table))
     if cursor.rowcount == len(rows):
