@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import numpy as np
@@ -142,9 +142,18 @@ def preview(connection: sa.Connection, publication: Publication) -> tuple[Bounda
     return before, after, compare(before, after)
 
 
+#: A slip of the pen in the year would hold up every later publication.
+FARTHEST = timedelta(days=400)
+
+
 def refuse_disorder(connection: sa.Connection, publication: Publication, effective_at: datetime) -> None:
     """Returns if this may take effect at `effective_at`; GenerationOrder otherwise."""
     newest: datetime | None = connection.execute(sa.text("SELECT max(effective_at) FROM generation")).scalar()
+    if effective_at > clock(connection) + FARTHEST:
+        raise GenerationOrder(
+            f"{effective_at.isoformat()} is more than {FARTHEST.days} days ahead: nothing could take effect before it any more",
+            place="effective_at",
+        )
     if publication.correction:
         if not (publication.reason or "").strip():
             raise GenerationOrder("a correction needs a reason", place="reason")

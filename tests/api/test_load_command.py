@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -329,10 +330,13 @@ def test_grids_take_effect_when_they_are_said_to(terminal: Terminal, alone: Aski
     path = grids_file(tmp_path, RENAMED_WEST | EAST)
     assert "generation-order" in load_grids(terminal, path, "--effective", "2025-05-01T00:00:00+08:00").err
     assert load_grids(terminal, path, "--effective", "2025-05-01").code == 1
-    assert load_grids(terminal, path, "--effective", "2099-01-01T00:00:00+08:00", "--commit").code == 0
+    slip = load_grids(terminal, path, "--effective", "2099-01-01T00:00:00+08:00", "--commit")
+    assert (slip.code, "days ahead" in slip.err) == (1, True)
+    soon = (datetime.now(UTC) + timedelta(days=300)).isoformat()
+    assert load_grids(terminal, path, "--effective", soon, "--commit").code == 0
     places = {"lon": LON + 0.015, "lat": LAT + 0.005}
     assert alone.http.get("/v1/locate", params=places).json()["grid"] == "B3"
-    assert alone.http.get("/v1/locate", params=places | {"at": "2099-01-01T00:00:00+08:00"}).json()["grid"] == "B1"
+    assert alone.http.get("/v1/locate", params=places | {"at": soon}).json()["grid"] == "B1"
 
 
 @pytest.mark.parametrize(
