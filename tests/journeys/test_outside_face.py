@@ -141,5 +141,5 @@ def test_a_report_without_a_grid_waits_in_the_queue_and_is_never_lost(
         (receipt,) = town.http.get(f"/v1/events/{event['id']}/assignments").json()["assignments"]
         assert receipt["answer"] == event["assignment"]
     again = town.report(lon=LON + 0.005, external_id="热-1").json()  # sent again: the same event, as it stands now
-    assert again | {"duplicates": None} == found | {"duplicates": None}
+    assert {name: again[name] for name in again if name != "duplicates"}.items() <= found.items()
     assert town.http.get("/v1/events").json()["numberReturned"] == 4
