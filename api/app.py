@@ -27,8 +27,10 @@ from api.routers import (
     links,
     locate,
     maps,
+    members,
     open311,
     operations,
+    patrols,
     plandecisions,
     plans,
     policy,
@@ -65,6 +67,8 @@ ROUTERS = (
     policy,
     open311,
     webhooks,
+    members,
+    patrols,
 )
 
 #: Seconds that a thread may keep the interpreter while another waits. Threads that speak with the store wait for it after every

@@ -177,3 +177,53 @@ LINK: Final = _body(
         }
     }
 )
+
+_STRING: Final = {"type": "string"}
+MEMBER: Final = _body(
+    {
+        "application/json": {
+            "type": "object",
+            "required": ["code", "name"],
+            "properties": {
+                "code": _STRING,
+                "name": _STRING,
+                "role": {"type": "string", "enum": ["member", "lead"], "default": "member"},
+                "active": {"type": "boolean", "default": True},
+                "grids": {"type": "array", "items": _STRING, "description": "all grids worked from `since` on"},
+                "since": _TIME,
+            },
+            "example": {"code": "0001", "name": "张三", "grids": ["320612001001001"]},
+        }
+    }
+)
+SPAN: Final = _body(
+    {
+        "application/json": {
+            "type": "object",
+            "required": ["member", "begin", "end"],
+            "properties": {"member": _STRING, "begin": _TIME, "end": _TIME, "external_id": _STRING, "kind": _STRING},
+        }
+    }
+)
+CHECKIN: Final = _body(
+    {
+        "application/json": {
+            "type": "object",
+            "required": ["member", "lon", "lat"],
+            "properties": _PLACE
+            | {"member": _STRING, "at": _TIME, "note": _STRING}
+            | {"kind": {"type": "string", "enum": ["in", "out", "visit"], "default": "in"}},
+        }
+    }
+)
+VISIT: Final = _body(
+    {
+        "application/json": {
+            "type": "object",
+            "required": ["place"],
+            "properties": {"place": _STRING, "member": _STRING, "event": _STRING, "at": _TIME, "note": _STRING}
+            | {"outcome": {"type": "string", "enum": ["nothing", "found"], "default": "nothing"}},
+        }
+    }
+)
+FIXES: Final = _body({"application/x-ndjson": _TEXT, "text/csv": _TEXT, "application/vnd.apache.arrow.stream": _BYTES})

@@ -59,6 +59,8 @@ class Settings(BaseSettings):
     max_batch_bytes: Annotated[int, Field(ge=1_024)] = 67_108_864
     pool_size: Annotated[int, Field(ge=1, le=200)] = 10
     states_kept: Annotated[int, Field(ge=1, le=100)] = 6
+    fixes_off_duty: bool = False
+    fixes_kept_days: Annotated[int, Field(ge=0, le=3_660)] = 0
     webhook_allow: str = ""
     webhook_sender: bool = True
     timezone: str = "Asia/Shanghai"

@@ -21,7 +21,7 @@ File = Annotated[Path, typer.Argument(metavar="FILE", help="The backup file.", d
 def register(app: typer.Typer) -> None:
     """Afterwards `app` has the group `db`."""
     group = typer.Typer(no_args_is_help=True, help="Start, stop, migrate, back up and restore the database.")
-    for command in (start, stop, status, migrate, backup, restore):
+    for command in (start, stop, status, migrate, backup, restore, expire):
         group.command()(command)
     app.add_typer(group, name="db")
 
@@ -123,3 +123,20 @@ def restore(
     url = _url()
     dump.restore(url, file)
     typer.echo(f"restored {file}; revision {engine.migrate(url)}")
+
+
+def expire() -> None:
+    """Drop the fixes of days older than GRIDBEAT_FIXES_KEPT_DAYS; run it once a day where that is set."""
+    from datetime import UTC, datetime
+
+    from api.session import opened
+    from api.settings import Settings
+    from data.fixes import expire_fixes
+
+    settings = Settings()
+    if not settings.fixes_kept_days:
+        typer.echo("GRIDBEAT_FIXES_KEPT_DAYS is 0: all fixes are kept")
+        return
+    with opened(settings) as engine, engine.begin() as connection:
+        gone = expire_fixes(connection, settings.fixes_kept_days, datetime.now(UTC))
+    typer.echo(f"{gone} fixes dropped; those of the last {settings.fixes_kept_days} days stay")

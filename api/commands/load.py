@@ -11,6 +11,7 @@ import typer
 from api.commands.alarm import show_alarms
 from api.commands.loadcategories import categories
 from api.commands.loadgazetteer import gazetteer
+from api.commands.loadpatrols import fixes, members, places, shifts, streets
 from api.commands.options import (
     SHOWN,
     Commit,
@@ -43,7 +44,7 @@ if TYPE_CHECKING:
 def register(app: typer.Typer) -> None:
     """Afterwards `app` has the group `load`."""
     group = typer.Typer(no_args_is_help=True, help="Load files into the store; a dry run unless --commit.")
-    for command in (grids, events, households, gazetteer, categories):
+    for command in (grids, events, households, gazetteer, categories, members, shifts, places, streets, fixes):
         group.command()(command)
     app.add_typer(group, name="load")
 
