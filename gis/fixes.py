@@ -138,7 +138,7 @@ def clean(fixes: Fixes, limits: Limits = Limits(), *, now: np.datetime64, duty: 
 
     In this order: `no-position` (not finite, no degrees, 0/0, no time), `ancient` (before `limits.oldest`: a clock that was never
     set), `future` (after `now` + `future_s`), `accuracy` (above the maximum, or negative: the device knows it is wrong; 0 and NaN
-    are unknown), `off-duty` (outside every span of `duty`, if given), `duplicate` (member, time and place as another's),
+    are unknown: NaN in what comes out), `off-duty` (outside every span of `duty`, if given), `duplicate` (member, time and place as another's),
     `two-places` (another place at the same time: the more accurate is used; if both are equally accurate and farther than
     `same_place_m` apart, neither), `jump` (out and back faster than possible), `speed` (unreachable, and no way back).
     """
@@ -146,6 +146,9 @@ def clean(fixes: Fixes, limits: Limits = Limits(), *, now: np.datetime64, duty: 
     if duty is not None:
         usable = np.flatnonzero(reason == KEPT)
         reason[usable[~on_duty(fixes.take(usable), duty)]] = OFF_DUTY
+    # Written in one way, so that it does not matter which of two equal fixes is used.
+    known = np.where(fixes.accuracy_m == 0, np.float32(np.nan), fixes.accuracy_m)
+    fixes = Fixes(fixes.member, fixes.at, fixes.lon + 0.0, fixes.lat + 0.0, known)
     rows = np.flatnonzero(reason == KEPT)
     order = rows[_order(fixes.take(rows))]
     ordered = fixes.take(order)
@@ -184,8 +187,8 @@ def _order(fixes: Fixes) -> Ints:
 
 
 def _known(accuracy: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    """The accuracy, infinite where it is unknown (NaN or 0)."""
-    return np.where(np.isnan(accuracy) | (accuracy == 0), np.float32(np.inf), accuracy)
+    """The accuracy, infinite where it is unknown (NaN)."""
+    return np.where(np.isnan(accuracy), np.float32(np.inf), accuracy)
 
 
 def _at_one_time(fixes: Fixes, limits: Limits) -> npt.NDArray[np.uint8]:

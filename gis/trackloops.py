@@ -51,14 +51,15 @@ def find_stops(
 ) -> int:
     """`stop[i]` is the number of the stop that place i belongs to, or -1; returns how many there are.
 
-    A stop begins at the earliest place from which all places of the next `micros` lie within a diameter, and lasts as long as
-    they do. Piece p is the places first[p]..first[p + 1] - 1. A window over two runs of extents, as a queue of two stacks:
-    every place is taken in twice.
+    A place belongs to a stop when it lies in any window of at least `micros` whose places are all within a diameter. The places of
+    overlapping windows are one stop as long as one window holds them all. Piece p is the places first[p]..first[p + 1] - 1.
+    A window over two runs of extents, as a queue of two stacks: every place is taken in twice.
     """
     count = 0
     for p in range(first.size - 1):
         begin = first[p]
-        end = middle = begin
+        end = middle = marked = begin
+        label = begin - 1  # where the present stop's label begins
         front_low, front_high = _suffixes(x, y, begin, begin)
         offset = begin
         low, high = np.full(_DIRECTIONS, np.inf), np.full(_DIRECTIONS, -np.inf)
@@ -69,12 +70,13 @@ def find_stops(
             ):  # fmt: skip
                 _widen(low, high, x[end], y[end])
                 end += 1
-            if end > begin and at[end - 1] - at[begin] >= micros:
-                stop[begin:end] = count
-                count += 1
-                begin = end
-            else:
-                begin += 1
+            if end > max(begin, marked) and at[end - 1] - at[begin] >= micros:
+                if begin > label:
+                    label = max(begin, marked)
+                    count += 1
+                stop[max(begin, marked) : end] = count - 1
+                marked = end
+            begin += 1
             if begin >= middle:
                 end = max(end, begin)
                 front_low, front_high = _suffixes(x, y, begin, end)

@@ -101,10 +101,11 @@ class Stops:
 
 
 def stops_of(tracks: Tracks, *, diameter_m: float = 60.0, at_least_s: float = 120.0, rejoin_s: float = 60.0) -> Stops:
-    """Where members stayed: within a diameter for at least so long, greedily from the earliest fix on.
+    """Where members stayed: every fix that lies in some window of at least so long within a diameter.
 
-    The extent is the greatest of eight directions, at most 2 % below the diameter. Two stops of a piece less than `rejoin_s` and half a
-    diameter apart are one: a single reading off does not end a stay. All else of a piece is moving.
+    No stop is wider than the diameter (the greatest of eight directions, at most 2 % below it): a slow drift is several.
+    Two stops of a piece less than `rejoin_s` and half a diameter apart are one: a single reading off does not end a stay. All
+    else of a piece is moving.
     """
     from gis.trackloops import find_stops
 

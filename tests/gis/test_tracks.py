@@ -64,19 +64,14 @@ def extent(points: Floats) -> float:
     return float(np.ptp(along, axis=0).max())
 
 
-def greedy(points: Floats, times: Floats, diameter: float, least: float) -> list[int]:
-    """The stop of every place, by the words of the definition."""
-    of, i, number = [-1] * len(points), 0, 0
-    while i < len(points):
-        end = i + 1
-        while end < len(points) and extent(points[i : end + 1]) <= diameter:
-            end += 1
-        if times[end - 1] - times[i] >= least:
-            of[i:end] = [number] * (end - i)
-            number, i = number + 1, end
-        else:
-            i += 1
-    return of
+def still(points: Floats, times: Floats, diameter: float, least: float) -> list[bool]:
+    """Whether each place lies in a window that is long enough and narrow enough, by trying them all."""
+    found = np.zeros(len(points), dtype=bool)
+    for i in range(len(points)):
+        for end in range(i + 1, len(points) + 1):
+            if extent(points[i:end]) <= diameter and times[end - 1] - times[i] >= least:
+                found[i:end] = True
+    return found.tolist()
 
 
 steps = st.tuples(
@@ -89,9 +84,12 @@ steps = st.tuples(
 def test_stops_are_those_of_the_definition(moves: list[tuple[float, float, float]]) -> None:
     x, y, t = np.cumsum(np.array(moves), axis=0).T
     walk = tracks(fixes(np.column_stack([t, x + 500, y + 500]).tolist()))
-    assert stops_of(walk, diameter_m=40.0, at_least_s=120.0, rejoin_s=-1.0).of.tolist() == greedy(
-        walk.metres, t, 40.0, 120.0
-    )
+    of = stops_of(walk, diameter_m=40.0, at_least_s=120.0, rejoin_s=-1.0).of
+    assert (of >= 0).tolist() == still(walk.metres, t, 40.0, 120.0)
+    for stop in range(of.max() + 1):
+        rows = np.flatnonzero(of == stop)
+        assert rows.tolist() == list(range(rows[0], rows[-1] + 1))
+        assert extent(walk.metres[rows]) <= 40.0
 
 
 def test_stationary_time_is_kept() -> None:
