@@ -138,9 +138,9 @@ def clean(fixes: Fixes, limits: Limits = Limits(), *, now: np.datetime64, duty: 
 
     In this order: `no-position` (not finite, no degrees, 0/0, no time), `ancient` (before `limits.oldest`: a clock that was never
     set), `future` (after `now` + `future_s`), `accuracy` (above the maximum, or negative: the device knows it is wrong; 0 and NaN
-    are unknown: NaN in what comes out), `off-duty` (outside every span of `duty`, if given), `duplicate` (member, time and place as another's),
-    `two-places` (another place at the same time: the more accurate is used; if both are equally accurate and farther than
-    `same_place_m` apart, neither), `jump` (out and back faster than possible), `speed` (unreachable, and no way back).
+    are unknown: NaN in what comes out), `off-duty` (outside every span of `duty`, if given), `duplicate` (member, time and place
+    as another's), `two-places` (another place at the same time: the more accurate is used; if both are equally accurate and
+    farther than `same_place_m` apart, neither), `jump` (out and back faster than possible), `speed` (unreachable, no way back).
     """
     reason = _judged_alone(fixes, limits, now)
     if duty is not None:

@@ -114,6 +114,12 @@ def test_off_duty_is_left_out_whatever_way_shifts_overlap() -> None:
     ]  # fmt: skip
 
 
+def test_an_accuracy_of_nothing_is_unknown_however_it_was_sent() -> None:
+    sent = fixes([(0, 10, 10, np.nan), (0, 10, 10, 0.0)])
+    one, other = cleaned(sent).fixes, cleaned(sent.take(np.array([1, 0]))).fixes
+    assert np.isnan(one.accuracy_m).tolist() == np.isnan(other.accuracy_m).tolist() == [True]
+
+
 def test_columns_of_different_lengths_are_refused() -> None:
     with pytest.raises(ParameterInvalid):
         fixes_of([0, 1], [1.0], [1.0], [1.0])
