@@ -155,14 +155,24 @@ def _datums(values: list[Any] | None, given: Datum | None, n: int) -> tuple[list
     first = given or parse_datum("wgs84")
     if values is None:
         return [first], np.zeros(n, np.int64)
-    datums, known = [first], {None: 0}
-    for name in set(values) - {None}:
-        try:
-            datums.append(parse_datum(str(name)))
-            known[name] = len(datums) - 1
-        except DatumUnknown:
-            known[name] = -1
-    return datums, np.array([known[value] for value in values], dtype=np.int64)
+    told = [None if value in (None, "") else str(value) for value in values]
+    datums: list[Datum] = [first]
+    known: dict[str | None, int] = {None: 0}
+    for name in dict.fromkeys(told):
+        if name is not None:
+            known[name] = _place_of(name, datums)
+    return datums, np.array([known[name] for name in told], dtype=np.int64)
+
+
+def _place_of(name: str, datums: list[Datum]) -> int:
+    """Where the datum of this name stands in the list, put there if need be; -1 for one that nobody knows."""
+    try:
+        found = parse_datum(name)
+    except DatumUnknown:
+        return -1
+    if found not in datums:
+        datums.append(found)
+    return datums.index(found)
 
 
 def _times(values: Iterable[Any], zone: tzinfo | None) -> Ints:

@@ -187,9 +187,12 @@ def as_numbers(values: Sequence[Any] | None, n: int) -> npt.NDArray[np.float64]:
     if values is None:
         return np.full(n, np.nan)
     try:
-        return np.array(values, dtype=np.float64)
+        numbers = np.array(values, dtype=np.float64)
     except (TypeError, ValueError, OverflowError):
+        numbers = None
+    if numbers is None or numbers.ndim != 1:  # lists of numbers would make a table of their own
         return np.array([_number(value) for value in values], dtype=np.float64)
+    return numbers
 
 
 def _number(value: Any) -> float:
