@@ -142,7 +142,7 @@ def _fixes_of(rows: FixRows, numbers: dict[str, int]) -> tuple[Fixes, npt.NDArra
     lon, lat = np.full(len(rows), np.nan), np.full(len(rows), np.nan)
     declared = np.zeros(len(rows), np.int16)
     for index, datum in enumerate(rows.datums):
-        own = slice(None) if len(rows.datums) == 1 else np.flatnonzero(rows.datum == index)
+        own = np.flatnonzero(rows.datum == index)  # a row of -1 has no place
         lon[own], lat[own] = to_storage(rows.x[own], rows.y[own], datum)
         declared[own] = DATUMS.index(datum.name if datum.name in DATUMS else "projected")
     at = rows.at.view("datetime64[us]")

@@ -47,10 +47,16 @@ def read_context(connection: sa.Connection, limit: int) -> list[Context]:
     return [Context(row.kind, shape, row.name, row.width) for row, shape in zip(rows, shapes, strict=True)]
 
 
-STREETS = sa.text("SELECT ST_AsBinary(geom) FROM context_shape WHERE kind = 'street' ORDER BY id")
+#: Those of `load streets`; where none were loaded, those drawn on maps.
+STREETS = sa.text("""
+    SELECT shape FROM (
+        SELECT ST_AsBinary(geom) AS shape, id FROM street
+        UNION ALL SELECT ST_AsBinary(geom), id FROM context_shape WHERE kind = 'street' AND NOT EXISTS (SELECT FROM street)
+    ) AS lines ORDER BY id
+""")
 
 
 def read_streets(connection: sa.Connection) -> Any:
-    """The lines of all streets (an array of shapes, WGS 84); empty when none were loaded."""
+    """The lines of all streets (an array of shapes, WGS 84); empty when none are known."""
     shapes = shapely.from_wkb([bytes(shape) for shape in connection.execute(STREETS).scalars()])
     return np.asarray(shapes, dtype=object)

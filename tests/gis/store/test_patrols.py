@@ -20,6 +20,7 @@ from gis.errors import (
     StateConflict,
 )
 from gis.store.boundaries import Moment
+from gis.store.context import Context, read_streets, replace_context
 from gis.store.duty import Span, delete_span, keep_span, spans
 from gis.store.ids import uuid7
 from gis.store.members import NewMember, belongings, find_member, keep_member, list_members
@@ -311,3 +312,11 @@ def test_streets_of_a_source_are_replaced_and_others_stay(town: sa.Connection) -
         ("two", "二", 400.0), ("one", "解放路", 410.0),
     ]  # fmt: skip
     assert read_street_pieces(town)[0]["geometry"].geom_type == "MultiLineString"
+
+
+def test_streets_that_were_loaded_go_before_those_that_are_drawn(town: sa.Connection) -> None:
+    line = shapes("AB")["A"].exterior
+    replace_context(town, [Context("street", line), Context("street", line)])
+    assert len(read_streets(town)) == 2
+    replace_streets(town, "one", [NewStreet(line, 400.0)])
+    assert [shape.geom_type for shape in read_streets(town)] == ["MultiLineString"]
