@@ -57,7 +57,10 @@ def plain_rows(chunk: RowChunk, given: Mapping[str, Column], now: datetime, zone
     try:
         written = {name: _json(given[name]) for name in sorted(given)}
         keys = [orjson.dumps(name).decode() for name in written]
-        datum = parse_datum(next((one for one in given.get("crs", ()) if one is not None), "wgs84"))
+        named = next((one for one in given.get("crs", ()) if one is not None), "wgs84")
+        if not isinstance(named, str):
+            return None
+        datum = parse_datum(named)
     except (TypeError, GridError):  # what JSON cannot hold, and no datum at all: each row for itself
         return None
     none: Column = [None] * rows
@@ -146,7 +149,7 @@ class _Plain:
 
     def times(self, values: Column, name: str, now: datetime, zone: tzinfo | None) -> list[datetime | None]:
         """Instants in UTC, neither before 1990 nor in the future."""
-        if not any(values):
+        if all(one is None for one in values):
             return values
         latest = now + CLOCK_SKEW
         found = [None if one is None else _moment(one, name, zone) for one in values]
@@ -157,7 +160,7 @@ class _Plain:
         """Open or closed, as said or as `closed_at` tells."""
         if any(one is not None for one in values):
             self.only(
-                one in {None, "closed"} or (one == "open" and at is None)
+                one is None or one == "closed" or (one == "open" and at is None)  # a set would want to hash a list
                 for one, at in zip(values, closed, strict=True)
             )
         return [one or ("closed" if at else "open") for one, at in zip(values, closed, strict=True)]

@@ -94,7 +94,7 @@ class _Work:
         return self.incoming.codes[j] if origin is None else origin
 
     def groups(self) -> list[Group]:
-        """The grids that changed, in groups that exchanged ground."""
+        """The grids that changed, in groups that exchanged ground, each with its whole identity in one group."""
         i, j = _shared(self.old.geometry, self.wanted)
         same = _same_ground(self.old, self.wanted, i, j, self.origin)
         leader = list(range(len(self.old) + len(self.wanted)))
@@ -107,6 +107,9 @@ class _Work:
 
         for a, b in zip(i.tolist(), j.tolist(), strict=True):
             leader[leading(len(self.old) + b)] = leading(a)
+        for b, code in enumerate(self.origin):  # one that is somewhere else altogether is one grid all the same
+            if code is not None:
+                leader[leading(len(self.old) + b)] = leading(self.old.position[code])
         members: dict[int, tuple[list[int], list[int]]] = defaultdict(lambda: ([], []))
         for k in range(len(leader)):
             a, b = (k, -1) if k < len(self.old) else (-1, k - len(self.old))
