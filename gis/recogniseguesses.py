@@ -151,7 +151,9 @@ def most_shared(shapes: Mapping[str, Any], one: Any) -> str:
 
 def _both_ways(group: Group) -> bool:
     one, other = sorted(group.new)
-    if not {one, other} <= set(group.old):  # a grid that is somewhere else altogether: its old ground is another group's
+    if not {one, other} <= set(
+        group.old
+    ):  # a grid that is somewhere else altogether: its old ground is another group's
         return False
     return bool(_shared(group.old[one], group.new[other]) and _shared(group.old[other], group.new[one]))
 
