@@ -146,7 +146,9 @@ def _fixes_of(rows: FixRows, numbers: dict[str, int]) -> tuple[Fixes, npt.NDArra
         lon[own], lat[own] = to_storage(rows.x[own], rows.y[own], datum)
         declared[own] = DATUMS.index(datum.name if datum.name in DATUMS else "projected")
     at = rows.at.view("datetime64[us]")
-    return Fixes(by_code[rows.member], at, lon, lat, rows.accuracy_m.astype(np.float32)), declared
+    with np.errstate(over="ignore"):  # what single precision cannot hold is infinite, and refused as too inaccurate
+        accuracy_m = rows.accuracy_m.astype(np.float32)
+    return Fixes(by_code[rows.member], at, lon, lat, accuracy_m), declared
 
 
 def _alone(rows: FixRows, fixes: Fixes) -> Reasons:

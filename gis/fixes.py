@@ -77,7 +77,8 @@ def fixes_of(
         known = np.isfinite(micros)
         given[known] = micros[known].astype(np.int64).view("datetime64[us]")
     x = np.array(lon, np.float64)
-    accuracy = np.full(len(x), np.nan, np.float32) if accuracy_m is None else np.array(accuracy_m, np.float32)
+    with np.errstate(over="ignore"):  # what single precision cannot hold is infinite
+        accuracy = np.full(len(x), np.nan, np.float32) if accuracy_m is None else np.array(accuracy_m, np.float32)
     columns = (np.array(member, np.int32), given.astype("datetime64[us]"), x, np.array(lat, np.float64), accuracy)
     if len({len(column) for column in columns}) != 1:
         raise ParameterInvalid("member, at, lon, lat and accuracy_m differ in length", place="fixes")

@@ -167,13 +167,18 @@ def _race(one: Stage, work: Path) -> Iterator[Check]:
                 time.sleep(0.3)
         finally:
             over.set()
-        refused = [answer for caller in callers for answer in caller.result() if answer.status != 201]
+        heard = [answer for caller in callers for answer in caller.result()]
+        refused = [answer for answer in heard if answer.status != 201]
         line = service.http()
         events = [event["properties"] for event in line.features("/v1/events")]
         generations = sorted(line.get("/v1/generations")["generations"], key=lambda one: one["number"])
     yield equal("race: generations published", PUBLICATIONS + 1, len(generations))
     yield equal("race: reports refused", [], [answer.body for answer in refused][:3])
-    yield from _in_force(events, [datetime.fromisoformat(one["effective_at"]) for one in generations])
+    taken = [answer.body for answer in heard if answer.status == 201]
+    yield from _in_force(taken, [datetime.fromisoformat(one["effective_at"]) for one in generations])
+    last = "E" if len(generations) % 2 else "W"
+    behind = sum(event["grid"] != last for event in events)
+    yield equal("race: open events that did not follow the last publication", 0, behind)
 
 
 def _report_until(service: Service, over: threading.Event) -> list[Answer]:
@@ -186,7 +191,7 @@ def _report_until(service: Service, over: threading.Event) -> list[Answer]:
 
 
 def _in_force(events: list[Any], since: list[datetime]) -> Iterator[Check]:
-    """The generation of every event is the one in force when it was received, and its grid the one of that border."""
+    """The generation that every report was answered by is the one in force when it was received, the grid that of its border."""
     wrong = elsewhere = near = 0
     for event in events:
         received = datetime.fromisoformat(event["received_at"])

@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 import orjson
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from tests.api.test_fuzz import assert_ours, texts, values
@@ -46,6 +46,7 @@ rows = st.lists(st.dictionaries(st.sampled_from(sorted(FIX)) | texts, values, ma
 
 
 @FEW
+@example(changes=[{"accuracy_m": 3.4028235677973366e38}])
 @given(changes=rows)
 def test_every_row_of_a_batch_of_anything_is_counted(asking: Asking, changes: list[dict[str, Any]]) -> None:
     body = b"\n".join(orjson.dumps(FIX | change) for change in changes if _fits(change))
