@@ -71,7 +71,7 @@ def count_of(body: dict[str, Any], name: str, default: int | None, least: int = 
 
 
 def plan_json(plan: StoredPlan) -> dict[str, Any]:
-    """A plan without its operations; `redoable` are those undone that can be brought back."""
+    """A plan without its operations."""
     return {name: value for name, value in vars(plan).items() if name != "newest"}
 
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from data.plans import Draft
-from gis.findings import Finding, ordered
+from gis.errors import TopologyRefused
+from gis.findings import Finding, has_errors, ordered, summary
 from gis.loads import Floats, Ints
 from gis.locate import GridIndex
 from gis.partition import Partition
@@ -25,6 +28,17 @@ def plan_findings(connection: Connection, draft: Draft) -> list[Finding]:
     told = {(one.kind, one.grids) for one in draft.findings}
     rules = (one for one in _broken_rules(draft, limits, households) if (one.kind, one.grids) not in told)
     return ordered([*draft.findings, *rules])
+
+
+def refuse_errors(findings: Sequence[Finding]) -> None:
+    """Returns if no finding is an error; TopologyRefused with their counts otherwise."""
+    if has_errors(findings):
+        counted = summary(finding for finding in findings if finding.severity == "error" and not finding.accepted)
+        raise TopologyRefused(
+            "the plan has errors: " + ", ".join(f"{number} {kind}" for kind, number in counted.items()),
+            place="findings",
+            summary=counted,
+        )
 
 
 def _broken_rules(draft: Draft, limits: RuleLimits, households: Households | None) -> list[Finding]:

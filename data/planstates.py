@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from uuid import UUID
 
+from data.planfindings import refuse_errors
 from data.plans import Drafts, on_newest
-from gis.errors import FieldMissing, ParameterInvalid, StateConflict, TopologyRefused
-from gis.findings import has_errors, summary
+from gis.errors import FieldMissing, ParameterInvalid, StateConflict
 from gis.store import audit, plans
 from gis.store.engine import Connection
 from gis.store.plans import StoredPlan
@@ -30,13 +30,7 @@ def submit(connection: Connection, drafts: Drafts, plan: UUID, expected: int, ac
     held, draft = on_newest(connection, drafts, held)
     if not draft.changed:
         raise StateConflict("the plan changes nothing yet", place="operations")
-    if has_errors(draft.findings):
-        counted = summary(one for one in draft.findings if one.severity == "error" and not one.accepted)
-        raise TopologyRefused(
-            "the plan has errors: " + ", ".join(f"{number} {kind}" for kind, number in counted.items()),
-            place="findings",
-            summary=counted,
-        )
+    refuse_errors(draft.findings)
     after = plans.set_state(connection, held, "submitted")
     audit.record(connection, actor, role, "submit plan", f"plan/{plan}", {"revision": after.revision})
     return after

@@ -13,11 +13,11 @@ from datetime import datetime
 from uuid import UUID
 
 from data.decide import Policy
-from data.planfindings import plan_findings
+from data.planfindings import plan_findings, refuse_errors
 from data.plans import Draft, Drafts, on_newest, rebased
 from data.reassign import Reassigned, reassign_due, refuse_rule
-from gis.errors import FieldMissing, GenerationOrder, StateConflict, TopologyRefused
-from gis.findings import Finding, has_errors, summary
+from gis.errors import FieldMissing, GenerationOrder, StateConflict
+from gis.findings import Finding, summary
 from gis.locate import GridIndex
 from gis.partition import Boundaries, Partition
 from gis.store import audit, generations, plans
@@ -172,13 +172,7 @@ def _refuse_later(connection: Connection, draft: Draft, at: datetime) -> None:
 
 
 def _refuse_findings(findings: list[Finding], order: Order) -> None:
-    if has_errors(findings):
-        counted = summary(finding for finding in findings if finding.severity == "error" and not finding.accepted)
-        raise TopologyRefused(
-            "the plan has errors: " + ", ".join(f"{number} {kind}" for kind, number in counted.items()),
-            place="findings",
-            summary=counted,
-        )
+    refuse_errors(findings)
     warnings = [finding for finding in findings if not finding.accepted]
     if warnings and not (order.reason or "").strip():
         counted = summary(warnings)

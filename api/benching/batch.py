@@ -7,6 +7,7 @@ import statistics
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -68,7 +69,7 @@ def _ways(stage: Stage, files: dict[str, Path]) -> Iterator[tuple[str, Callable[
         return time.perf_counter() - begun
 
     for kind, path in files.items():
-        yield f"gridbeat load events, {kind}", lambda path=path: loaded(path)  # type: ignore[misc]
+        yield f"gridbeat load events, {kind}", partial(loaded, path)
     with serving("api.app:create_app", stage.settings) as port:
         body = files["NDJSON"].read_bytes()
         yield "POST /v1/events/batch, NDJSON", lambda: _posted(port, body)

@@ -63,7 +63,7 @@ def grids_map(
 
 @router.get("/plans/{plan}", summary="A plan before and after", response_class=Response)
 def plan_map(
-    who: Viewer,
+    _: Viewer,
     plan: UUID,
     connection: Connection,
     drafts: DraftsKept,
@@ -77,7 +77,6 @@ def plan_map(
     """Before and after, ground and events that change hands, the table of changes; as a page, a PNG or a PDF."""
     from maps.plan import render_html, render_pdf, render_png
 
-    del who
     wish = PlanWish(ZoneInfo(given.timezone), layer, lang or given.language)
     view = drawn_plan(connection, drafts, loads, read_plan(connection, plan), wish)
     after = BackgroundTask(give_back)

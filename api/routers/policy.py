@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Header, Query
+from fastapi import APIRouter, Depends, Query
 
 from api import bodies
 from api.answers import Json
+from api.conditional import Expected, etag
 from api.deps import Connection, JsonObject, Supervisor, Viewer, known_parameters
 from data.settle import reason_of
 from gis.errors import ParameterInvalid
@@ -27,16 +28,13 @@ def publish(
     body: JsonObject,
     connection: Connection,
     who: Supervisor,
-    if_match: Annotated[str | None, Header(description="the ETag of the version that this one follows")] = None,
+    seen: Expected,
 ) -> Json:
     """`{"policy": {...}, "reason": "..."}` is in force for reports received from now on; 412 when somebody was quicker."""
     if set(body) != {"policy", "reason"}:
         raise ParameterInvalid("the body has the members policy and reason", place="body")
-    number = (if_match or "").strip().removeprefix("W/").strip('"')
-    if not number.isdigit():
-        raise ParameterInvalid('If-Match names the version this one follows, as in If-Match: "3"', place="If-Match")
     stored = publish_policy(
-        connection, body["policy"], int(number), actor=who.actor, role=who.role, reason=reason_of(body["reason"])
+        connection, body["policy"], seen, actor=who.actor, role=who.role, reason=reason_of(body["reason"])
     )
     return _answer(stored)
 
@@ -49,4 +47,4 @@ def _answer(stored: StoredPolicy) -> Json:
         "reason": stored.reason,
         "policy": stored.body,
     }
-    return Json(content, headers={"ETag": f'"{stored.number}"'})
+    return Json(content, headers=etag(stored.number))
