@@ -41,12 +41,6 @@ LoadsKept = Annotated[LiveLoads, Depends(loads_of)]
 Planner = Annotated[Caller, Depends(at_least("planner"))]
 
 
-def one_of(value: str | None, allowed: tuple[str, ...], name: str) -> None:
-    """Returns if a parameter is one of these or left out; ParameterInvalid otherwise."""
-    if value is not None and value not in allowed:
-        raise ParameterInvalid(f"{name} is one of {', '.join(allowed)}, not {value}", place=name)
-
-
 def text_of(body: dict[str, Any], name: str, longest: int) -> str:
     """A text that must be there and say something."""
     value = body.get(name)

@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
+from api.choices import one_of
 from api.commands.options import Crs
-from gis.errors import ParameterInvalid
 
 
 def register(app: typer.Typer) -> None:
@@ -49,8 +49,8 @@ def grids(
     from gis.store.boundaries import Moment, read_boundaries
     from gis.store.live import Live
 
-    _one_of(layer, [name for name, _, _ in LAYERS], "--layer")
-    _one_of(level, LEVELS, "--level")
+    one_of(layer, [name for name, _, _ in LAYERS], "--layer")
+    one_of(level, LEVELS, "--level")
     wanted = Wanted(layer, level, parse_datum(crs) if crs else WGS84)
     refuse_export(output, wanted.datum)
     instants = [parse_time(text, option) if text else None for text, option in ((at, "--at"), (known_at, "--known-at"))]
@@ -62,8 +62,3 @@ def grids(
     for note in notes:
         typer.echo(f"note: {note}")
     typer.echo(f"{output}: generation {boundaries.generation}, crs {wanted.datum}, {output.stat().st_size:,} bytes")
-
-
-def _one_of(value: str | None, allowed: list[str] | tuple[str, ...], option: str) -> None:
-    if value is not None and value not in allowed:
-        raise ParameterInvalid(f"{option} is one of {', '.join(allowed)}, not {value}", place=option)

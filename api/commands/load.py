@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from api.choices import one_of
 from api.commands.alarm import show_alarms
 from api.commands.loadcategories import categories
 from api.commands.loadgazetteer import gazetteer
@@ -83,9 +83,9 @@ def grids(
     from gis.store.generations import Publication
     from gis.topology import has_errors
 
-    _one_of(layer, [name for name, _, _ in LAYERS], "--layer")
-    _one_of(level or default_level(layer), LEVELS, "--level")
-    _one_of(profile, PROFILES, "--profile")
+    one_of(layer, [name for name, _, _ in LAYERS], "--layer")
+    one_of(level or default_level(layer), LEVELS, "--level")
+    one_of(profile, PROFILES, "--profile")
     found = read_grids(
         file, layer=layer, level=level, layer_name=layer_name, code_field=code_field, name_field=name_field,
         parent_field=parent_field, crs=crs,
@@ -101,11 +101,6 @@ def grids(
         loaded = load_grids(connection, found, publication, enclaves=enclaves, commit=commit)
     _show_grids(file, found, loaded, publication, commit=commit)
     raise typer.Exit(int(has_errors(loaded.findings)))
-
-
-def _one_of(value: str, allowed: Iterable[str], option: str) -> None:
-    if value not in allowed:
-        raise ParameterInvalid(f"{option} is one of {', '.join(allowed)}, not {value}", place=option)
 
 
 def _show_grids(file: Path, found: GridFile, loaded: GridsLoaded, publication: Publication, *, commit: bool) -> None:

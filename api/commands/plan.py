@@ -8,6 +8,7 @@ from uuid import UUID
 
 import typer
 
+from api.choices import one_of
 from api.commands.options import SHOWN, Commit, Crs
 from gis.errors import ParameterInvalid
 
@@ -32,8 +33,7 @@ def listed(
     from api.settings import Settings
     from gis.store.plans import STATES, list_plans
 
-    if state is not None and state not in STATES:
-        raise ParameterInvalid(f"--state is one of {', '.join(STATES)}, not {state}", place="--state")
+    one_of(state, STATES, "--state")
     with opened(Settings()) as engine, engine.connect() as connection:
         found = list_plans(connection, state, limit)
     for one in found:
@@ -64,13 +64,9 @@ def import_(
     from gis.findings import has_errors, summary
     from gis.partition import LAYERS, LEVELS
 
-    for value, allowed, option in (
-        (layer, [name for name, _, _ in LAYERS], "--layer"),
-        (level, [*LEVELS, None], "--level"),
-        (match, ["code", "area"], "--match"),
-    ):
-        if value not in allowed:
-            raise ParameterInvalid(f"{option} is one of {', '.join(map(str, allowed))}, not {value}", place=option)
+    one_of(layer, [name for name, _, _ in LAYERS], "--layer")
+    one_of(level, LEVELS, "--level")
+    one_of(match, ["code", "area"], "--match")
     found = Fields(layer, level, layer_name, code_field, name_field, parent_field, crs, match).read(file)
     typer.echo(f"{file.name}: {len(found)} grids, layer {found.layer}, level {found.level}, crs {found.crs_used}")
     who, drafts = terminal_caller(), Drafts()

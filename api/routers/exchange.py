@@ -11,9 +11,10 @@ from starlette.responses import Response
 
 from api import planbodies
 from api.answers import Json
+from api.choices import one_of
 from api.conditional import Expected, etag
 from api.deps import AtMoment, BulkBody, Connection, LiveBoundaries, Viewer, known_parameters
-from api.plandeps import DraftsKept, Planner, findings_json, one_of, plan_json
+from api.plandeps import DraftsKept, Planner, findings_json, plan_json
 from data.exporting import Exported, Wanted, exported
 from data.planimport import Fields, import_file, read_sent, told
 from gis.crs import WGS84, parse_datum

@@ -9,6 +9,7 @@ from fastapi import APIRouter, Depends, Query
 
 from api import planbodies
 from api.answers import GeoJson, Json, collection, feature, from_cursor, to_cursor
+from api.choices import one_of
 from api.conditional import Expected, etag
 from api.deps import Connection, JsonObject, Viewer, known_parameters
 from api.plandeps import (
@@ -17,7 +18,6 @@ from api.plandeps import (
     count_of,
     findings_json,
     grids_of,
-    one_of,
     only,
     operation_json,
     plan_json,
