@@ -116,7 +116,7 @@ class Sweep:
         """All ground within sight of the tracks is seen, at the times they were there; adding twice changes nothing."""
         walk = _Walk.of(self, tracks)
         for number in walk.slots:
-            slot = self.slots.get(number) or Slot(self.begin_of(number), self._nowhere())
+            slot = self.slots.get(number) or Slot(self.begin_of(number), self.nowhere())
             self.slots[number] = slot
             legs = walk.legs(number)
             slot.make_room(walk.touched(legs))
@@ -141,7 +141,7 @@ class Sweep:
         for part in tracks:
             walk = _Walk.of(self, part)
             for number in set(walk.slots) & set(affected):
-                slot = self.slots.get(number) or Slot(self.begin_of(number), self._nowhere())
+                slot = self.slots.get(number) or Slot(self.begin_of(number), self.nowhere())
                 self.slots[number] = slot
                 legs = walk.legs(number)
                 slot.make_room(walk.touched(legs) & affected[number])
@@ -191,12 +191,13 @@ class Sweep:
         """Memory in bytes."""
         return sum(slot.nbytes for slot in self.slots.values())
 
-    def _nowhere(self) -> Int32s:
+    def nowhere(self) -> Int32s:
+        """A directory without any tile."""
         return np.full((self.frame.rows, self.frame.columns), -1, np.int32)
 
     def _union(self, slots: list[Slot]) -> Int32s:
         """A directory of all tiles that these slots have, numbered in order."""
-        directory = self._nowhere()
+        directory = self.nowhere()
         there = np.zeros(directory.shape, dtype=bool)
         for slot in slots:
             there |= slot.tiles
@@ -222,7 +223,7 @@ class Sweep:
 
     def _anew(self, slot: Slot, until: int, tracks: Tracks) -> Slot:
         """What the tracks saw in the slot before an instant."""
-        fresh = Slot(slot.begin, self._nowhere())
+        fresh = Slot(slot.begin, self.nowhere())
         walk = _Walk.of(self, tracks)
         legs = walk.legs(int(self.slot_of(slot.begin)))
         fresh.make_room(walk.touched(legs))

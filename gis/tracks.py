@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from gis.crs import metres_per_degree
 from gis.errors import ParameterInvalid
-from gis.fixes import MICRO, Duty, Fixes, Flags, Floats, Ints, Times
+from gis.fixes import MICRO, Duty, Fixes, Flags, Floats, Ints, Times, micros_of
 
 
 @dataclass(frozen=True)
@@ -186,6 +186,40 @@ def length_m(tracks: Tracks) -> Floats:
 def tracked_s(tracks: Tracks, duty: Duty) -> Floats:
     """Of each span of duty, the seconds in which its member's way is known; 0 where the device was silent."""
     return _known_until(tracks, duty.member, duty.end) - _known_until(tracks, duty.member, duty.begin)
+
+
+def between(tracks: Tracks, begin: np.datetime64, end: np.datetime64) -> Tracks:
+    """What of the tracks lies in [begin, end): a leg that crosses a side is cut there, on its straight way.
+
+    The last moment before `end` is a microsecond before it.
+    """
+    low, high = micros_of(begin), micros_of(end) - 1
+    fixes, micros = tracks.fixes, tracks.fixes.micros
+    after = np.arange(len(tracks)) + tracks.joined
+    enters = np.flatnonzero((micros < low) & (micros[after] > low))
+    leaves = np.flatnonzero((micros < high) & (micros[after] > high))
+    lon, lat, at = fixes.lon.copy(), fixes.lat.copy(), micros.copy()
+    for legs, rows, instant in ((enters, enters, low), (leaves, after[leaves], high)):
+        share = (instant - micros[legs]) / (micros[after[legs]] - micros[legs])
+        for moved, given in ((lon, fixes.lon), (lat, fixes.lat)):
+            moved[rows] = given[legs] + share * (given[after[legs]] - given[legs])
+        at[rows] = instant
+    joined = tracks.joined.copy()
+    joined[after[leaves]] = False
+    kept = (at >= low) & (at <= high)
+    cut = Fixes(fixes.member, at.view("datetime64[us]"), lon, lat, fixes.accuracy_m)
+    joined[:-1] &= kept[1:]
+    return Tracks(cut.take(kept), joined[kept], (tracks.bridged & joined)[kept])
+
+
+def known_pieces(tracks: Tracks) -> Tracks:
+    """The pieces of tracks by their ends alone: all that `tracked_s` asks for, in two fixes a piece."""
+    ends = tracks.first[1:] - 1
+    long = ends > tracks.first[:-1]
+    rows = np.column_stack([tracks.first[:-1][long], ends[long]]).ravel()
+    joined = np.zeros(len(rows), dtype=bool)
+    joined[::2] = True
+    return Tracks(tracks.fixes.take(rows), joined, np.zeros(len(rows), dtype=bool))
 
 
 def _known_until(tracks: Tracks, member: npt.NDArray[np.int32], at: Times) -> Floats:
