@@ -9,6 +9,7 @@ import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Literal
+from zoneinfo import ZoneInfo
 
 from fastapi import FastAPI
 from starlette.concurrency import run_in_threadpool
@@ -21,6 +22,7 @@ from api.express import Express
 from api.gathering import Gathering
 from api.memory import give_back, share_arenas
 from api.routers import (
+    coverage,
     events,
     exchange,
     grids,
@@ -38,7 +40,10 @@ from api.routers import (
     webhooks,
 )
 from api.settings import Settings
+from data.coverage import LiveCoverage
+from data.coverageground import LiveGround
 from data.decide import Policy
+from data.evidence import LiveEvidence
 from data.plans import Drafts
 from data.reassign import BackgroundReassigner
 from data.together import keep_together
@@ -69,6 +74,7 @@ ROUTERS = (
     webhooks,
     members,
     patrols,
+    coverage,
 )
 
 #: Seconds that a thread may keep the interpreter while another waits. Threads that speak with the store wait for it after every
@@ -104,6 +110,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.live = Live(given.states_kept)
     app.state.drafts = Drafts()
     app.state.loads = LiveLoads()
+    app.state.coverage = LiveCoverage(LiveEvidence(ZoneInfo(given.timezone), given.coverage_days), LiveGround())
     app.state.policy = Policy(given.nearest_tolerance_m, given.candidates_within_m)
     app.state.gathering = Gathering(
         lambda submissions: keep_together(app.state.engine, app.state.live, submissions, app.state.policy)

@@ -61,6 +61,9 @@ class Settings(BaseSettings):
     states_kept: Annotated[int, Field(ge=1, le=100)] = 6
     fixes_off_duty: bool = False
     fixes_kept_days: Annotated[int, Field(ge=0, le=3_660)] = 0
+    coverage_days: Annotated[int, Field(ge=8, le=400)] = 35
+    revisit_days: Annotated[float, Field(gt=0, le=366)] = 7.0
+    sight_m: Annotated[float, Field(ge=5, le=500)] = 25.0
     webhook_allow: str = ""
     webhook_sender: bool = True
     timezone: str = "Asia/Shanghai"

@@ -141,8 +141,23 @@ def revisits(
         raise ParameterInvalid("revisit_days is above 0", place="revisit_days")
     since = micros_of(as_of) - round(revisit_days * _DAY_S * MICRO)
     recent = ~np.isnat(last) & (last.view(np.int64) >= since) & (last.view(np.int64) < micros_of(as_of))
-    parameters = {"revisit_days": revisit_days, "as_of": str(as_of), "tracked_min": tracked_min}
-    shares = summed("places_revisited", "places", keys, owner, np.ones(len(owner)), recent, parameters)
+    parameters = {"revisit_days": revisit_days, "as_of": str(as_of)}
+    return revisits_on_time(keys, owner, recent, tracked, parameters, tracked_min=tracked_min)
+
+
+def revisits_on_time(
+    keys: tuple[str, ...], owner: Ints, on_time: Flags, tracked: Shares, parameters: Parameters, *, tracked_min: float = 0.8
+) -> Revisits:  # fmt: skip
+    """The same where the caller says of each place whether it was visited on time, as for places with intervals of their own."""
+    shares = summed(
+        "places_revisited",
+        "places",
+        keys,
+        owner,
+        np.ones(len(owner)),
+        on_time,
+        {**parameters, "tracked_min": tracked_min},
+    )
     return Revisits(shares, states(shares, tracked, tracked_min=tracked_min))
 
 

@@ -154,7 +154,8 @@ def _ways(ground: EvidenceGround, number: int, fixes: Fixes) -> _Ways:
     low, high = ground.wanted(number)
     near = fixes.take((fixes.at >= low) & (fixes.at < high))
     tracks = tracks_of(clean(near, rules.limits, now=high).fixes, rules.gaps)
-    walks = between(walked(tracks, stops_of(tracks)), begin, end)
+    # A stop is drawn at its middle: one wider than the sight would leave out what a slow walker saw.
+    walks = between(walked(tracks, stops_of(tracks, diameter_m=rules.sight_m)), begin, end)
     found = stays(tracks, sites.lon, sites.lat, ground.frame.plane, within_m=rules.within_m,
                   minutes=rules.stay_minutes, away_s=rules.away_s)  # fmt: skip
     first, last = micros_of(begin), micros_of(end)

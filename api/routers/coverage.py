@@ -1,0 +1,97 @@
+"""`/v1/coverage`: what patrols saw, what is overdue, what can be certified."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Final, Literal
+
+from fastapi import APIRouter, Depends, Query
+from starlette.responses import Response
+
+from api.answers import NO_CURSOR, GeoJson, Json, collection, from_cursor, to_cursor
+from api.coveragedeps import AskedCoverage
+from api.deps import BBox, Connection, LiveBoundaries, Member, Viewer, demand, known_parameters
+from data.coverage import TownCoverage
+from data.coverageanswers import Narrowing, by_grid, by_site, by_street, head, totals
+from data.coveragecells import by_cell
+from data.overdue import MOST_AHEAD, OverdueWish, certificate_json, deadlines, overdue_json
+from gis.duetimes import DUE_STATES
+from gis.errors import ParameterInvalid
+
+router = APIRouter(prefix="/v1/coverage", tags=["coverage"], dependencies=[Depends(known_parameters)])
+
+#: Where people live, and which shops are looked after, is for those who work there.
+FOR_MEMBERS: Final = frozenset({"place", "household"})
+Limit = Annotated[int, Query(ge=1, le=10_000)]
+
+
+@router.get("", summary="What patrols saw in a window, and what nobody can say")
+def coverage(
+    who: Viewer,
+    found: AskedCoverage,
+    bbox: BBox,
+    by: Literal["grid", "street", "place", "household", "cell"] = "grid",
+    grid: Annotated[str | None, Query(description="code or uid: this grid alone")] = None,
+    cell_m: Annotated[float, Query(ge=5, le=5_000, description="side of a cell in metres, a multiple of 5")] = 50.0,
+    limit: Limit = 1_000,
+    cursor: str | None = None,
+) -> Response:
+    """Figures with numerator and denominator; states visited, missed, unknown (nobody was tracked: never missed, never 0)."""
+    if by in FOR_MEMBERS:
+        demand(who, "member")
+    if by == "grid":
+        return Json(by_grid(found, grid))
+    return GeoJson(_features(found, by, Narrowing(grid, bbox, _after(cursor), limit), cell_m))
+
+
+def _features(found: TownCoverage, by: str, wanted: Narrowing, cell_m: float) -> dict[str, Any]:
+    if by == "cell":
+        return collection(by_cell(found, wanted, cell_m), **head(found, by), cell_m=cell_m)
+    if by == "street":
+        features, last = by_street(found, wanted)
+    else:
+        features, last = by_site(found, wanted, households=by == "household")
+    return collection(features, None if last is None else to_cursor(last), **head(found, by), **totals(found))
+
+
+def _after(cursor: str | None) -> int:
+    parts = from_cursor(cursor, int)
+    if parts and not 0 <= parts[0] < 1 << 62:
+        raise ParameterInvalid(NO_CURSOR, place="cursor")
+    return parts[0] if parts else 0
+
+
+@router.get("/overdue", summary="What is overdue, and what will be")
+def overdue(
+    who: Viewer,
+    found: AskedCoverage,
+    by: Literal["place", "household", "street"] = "place",
+    state: Annotated[
+        str, Query(description="which of overdue, unknown, soon, due; parted by commas")
+    ] = "overdue,unknown,soon",
+    grid: Annotated[str | None, Query(description="code or uid: this grid alone")] = None,
+    ahead_days: Annotated[int, Query(ge=1, le=MOST_AHEAD, description="how far is looked ahead")] = 2,
+    limit: Limit = 100,
+    cursor: str | None = None,
+) -> Json:
+    """Worst first. `soon`: due within `ahead_days`, and unlikely to be visited before, by the last weeks; `forecast` says how often
+    such a word came true. `unknown`: overdue as far as anybody knows, its members were not tracked.
+    """
+    if by in FOR_MEMBERS:
+        demand(who, "member")
+    wanted = OverdueWish(_states(state), grid, _after(cursor), limit)
+    body, following = overdue_json(deadlines(found, by, ahead_days), wanted)
+    return Json(body | {"next": None if following is None else to_cursor(following)})
+
+
+def _states(text: str) -> tuple[str, ...]:
+    states = tuple(part.strip() for part in text.split(","))
+    unknown = [part for part in states if part not in DUE_STATES]
+    if unknown:
+        raise ParameterInvalid(f"state is of {', '.join(DUE_STATES)}, not {unknown[0]!r}", place="state")
+    return states
+
+
+@router.get("/certificate", summary="What can be certified of a cycle")
+def certificate(_: Member, found: AskedCoverage, connection: Connection, boundaries: LiveBoundaries) -> Json:
+    """As of `to`: the share of places visited on time, late and unknown, the oldest place, each grid."""
+    return Json(certificate_json(found, boundaries.now(connection).at))
