@@ -6,6 +6,7 @@ import asyncio
 import gc
 import logging
 import sys
+import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Literal
@@ -52,6 +53,7 @@ from gis.errors import GridError, ParameterInvalid
 from gis.locate import compile_kernels
 from gis.store.engine import create_engine
 from gis.store.errors import translating
+from gis.store.evidence import has_fixes
 from gis.store.live import Live
 from gis.store.townloads import LiveLoads
 from maps.base import static_routes
@@ -144,7 +146,10 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         sender.start()
     reassigner = BackgroundReassigner(app.state.engine, app.state.policy)
     reassigner.start()
+    warming = threading.Thread(target=_warm_evidence, args=(app,), name="evidence", daemon=True)
+    warming.start()
     yield
+    await run_in_threadpool(warming.join)
     await run_in_threadpool(reassigner.stop)
     await run_in_threadpool(sender.stop)
     app.state.engine.dispose()
@@ -162,3 +167,13 @@ def _warm(app: FastAPI) -> None:
                 state.claims(state.index.layers)
     except GridError as error:
         log.warning("boundaries are not loaded yet: %s", error.message)
+
+
+def _warm_evidence(app: FastAPI) -> None:
+    """Where there are fixes, the first to ask about coverage does not wait for the weeks before to be read."""
+    try:
+        with translating(), app.state.engine.connect() as connection:
+            if has_fixes(connection):
+                app.state.coverage.evidence.evidence(connection, app.state.live, app.state.settings.sight_m)
+    except GridError as error:
+        log.warning("evidence of patrols is not loaded yet: %s", error.message)

@@ -36,7 +36,6 @@ _BEGIN: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _END: Final = datetime(9000, 1, 1, tzinfo=UTC)
 
 Day = int
-Marks = tuple[tuple[int, int] | None, ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,7 +84,7 @@ class _Held:
     town: TownSites
     marks: TownMarks
     days: dict[Day, DayEvidence] = field(default_factory=dict)
-    day_marks: dict[Day, Marks] = field(default_factory=dict)
+    marks_of: dict[Day, tuple[int, int]] = field(default_factory=dict)
     changes: dict[Day, dict[tuple[int, date], int]] = field(default_factory=dict)
     told: PlaceVisits | None = None
     since: np.datetime64 | None = None
@@ -154,37 +153,35 @@ class LiveEvidence:
 
     def _renew_days(self, connection: Connection, held: _Held, first: Day, last: Day) -> bool:
         """The days from first to last are as the store has them; whether any changed."""
-        wanted = {number: _dates(held.ground, number) for number in range(first, last + 1)}
-        found = store.day_marks(connection, wanted[first][0], wanted[last][-1])
-        gone = [number for number in held.day_marks if not first <= number <= last]
+        wanted = {number: _wanted(held.ground, number) for number in range(first, last + 1)}
+        found = store.span_marks(connection, wanted)
+        gone = [number for number in held.marks_of if number not in wanted]
+        different = [number for number in wanted if held.marks_of.get(number) != found.get(number)]
         for number in gone:
-            held.days.pop(number, None)
-            held.day_marks.pop(number)
-            held.changes.pop(number, None)
-        changed = bool(gone)
-        for number, dates in wanted.items():
-            marks = tuple(found.get(one) for one in dates)
-            if held.day_marks.get(number, ()) == marks:
-                continue
-            changed = True
-            _renew(connection, held, number, dates, is_new=number > last - KEPT_WALKS, is_empty=not any(marks))
-            held.day_marks[number] = marks
+            _drop(held, number)
+        for number in different:
+            if number in found:
+                _renew(connection, held, number, wanted[number], is_new=number > last - KEPT_WALKS)
+                held.marks_of[number] = found[number]
+            else:
+                _drop(held, number)
         for number, day in held.days.items():
             if number <= last - KEPT_WALKS and day.walks is not None:
                 held.days[number] = day.light()
                 held.changes.pop(number, None)
-        return changed
+        return bool(gone or different)
 
 
-def _renew(
-    connection: Connection, held: _Held, number: Day, dates: list[date], *, is_new: bool, is_empty: bool
-) -> None:
-    """One day is as the store has it."""
-    if is_empty:
-        held.days.pop(number, None)
-        held.changes.pop(number, None)
-        return
-    changes = store.member_changes(connection, dates[0], dates[-1]) if is_new else {}
+def _drop(held: _Held, number: Day) -> None:
+    """Nothing is known of a day."""
+    held.days.pop(number, None)
+    held.marks_of.pop(number, None)
+    held.changes.pop(number, None)
+
+
+def _renew(connection: Connection, held: _Held, number: Day, span: tuple[datetime, datetime], *, is_new: bool) -> None:
+    """One day is as the store has it; of a new one only the members are read whose fixes changed, where they are few."""
+    changes = store.member_changes(connection, *span) if is_new else {}
     known, day = held.changes.get(number), held.days.get(number)
     if known is not None and day is not None and day.walks is not None:
         members = {key[0] for key in changes.keys() | known.keys() if changes.get(key) != known.get(key)}
@@ -201,8 +198,7 @@ def _renew(
 
 
 def _fixes(connection: Connection, ground: EvidenceGround, number: Day, members: list[int] | None = None) -> Any:
-    begin, end = ground.wanted(number)
-    return read_fixes(connection, utc(begin), utc(end), members)
+    return read_fixes(connection, *_wanted(ground, number), members)
 
 
 def _is_same_ground(held: _Held, frame: CellFrame, origin: np.datetime64, marks: TownMarks) -> bool:
@@ -257,10 +253,10 @@ def _told(connection: Connection, ground: EvidenceGround, town: TownSites, since
     return all_visits(parts)
 
 
-def _dates(ground: EvidenceGround, number: Day) -> list[date]:
-    """The UTC days that a day's fixes lie in."""
-    begin, end = (utc(at).date() for at in ground.wanted(number))
-    return [begin + timedelta(days=k) for k in range((end - begin).days + 1)]
+def _wanted(ground: EvidenceGround, number: Day) -> tuple[datetime, datetime]:
+    """From when to when a day needs fixes."""
+    begin, end = ground.wanted(number)
+    return utc(begin), utc(end)
 
 
 def utc(at: np.datetime64) -> datetime:

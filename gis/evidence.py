@@ -8,8 +8,10 @@ from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
+import shapely
 
 from gis.cellframe import LastSeen, Seen
+from gis.coverage import ground_ages
 from gis.dayevidence import DayEvidence, EvidenceGround, day_number, tracks_together
 from gis.fixes import Duty, Floats, Ints, Times, micros_of
 from gis.places import PlaceVisits, all_visits
@@ -132,3 +134,37 @@ def ages_days(last: Times | Ints, as_of: np.datetime64) -> Floats:
     micros = last.view(np.int64)
     never = micros == np.iinfo(np.int64).min
     return np.where(never, np.nan, (micros_of(as_of) - np.where(never, 0, micros)) / 86_400e6)
+
+
+def compile_evidence() -> None:
+    """The compiled loops of evidence and coverage are on disk afterwards: a small town is walked through, as it would be in earnest."""
+    from gis.cellframe import frame_of
+    from gis.cellowners import cell_owners, ground_seen
+    from gis.dayevidence import EvidenceRules, Sites, day_evidence, with_members
+    from gis.fixes import fixes_of
+    from gis.locate import GridIndex
+    from gis.partition import partition_of
+    from gis.streetsamples import street_samples
+
+    square, day = shapely.box(121.0, 32.0, 121.01, 32.01), np.datetime64("2026-01-05", "us")
+    index = GridIndex.of([partition_of(["1"], [square])])
+    frame = frame_of((121.0, 32.0, 121.01, 32.01))
+    ground = EvidenceGround(frame, day, Sites(np.array([121.005]), np.array([32.005])), EvidenceRules())
+    seconds = np.arange(0, 3_600, 60)
+    fixes = fixes_of(
+        np.zeros(len(seconds)),
+        day + seconds.astype("timedelta64[s]"),
+        121.004 + seconds * 1e-6,
+        np.full(len(seconds), 32.005),
+    )
+    first = day_evidence(ground, 0, fixes.take(np.arange(30)))
+    found = with_members(ground, first, np.array([0]), fixes.take(np.arange(1, len(seconds))))
+    evidence = Evidence(ground, {0: found}, all_visits([]), day)
+    noon = day + np.timedelta64(30, "m")
+    owners = cell_owners(frame, index, "general", water=np.array([square.buffer(-0.004)], dtype=object))
+    ground_seen([(owners, evidence.seen(day, noon)), (owners, evidence.seen(noon, day + np.timedelta64(1, "D")))])
+    last = evidence.last_seen(noon)
+    ground_ages(owners, last, noon)
+    street_samples(
+        np.array([shapely.LineString([(121.001, 32.005), (121.009, 32.005)])], dtype=object), frame
+    ).last_seen(last)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final
@@ -24,11 +24,20 @@ Floats = npt.NDArray[np.float64]
 SETTLED: Final = timedelta(minutes=15)
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
-#: A member's `change` only grows, and each has a row a day: the sum grows with every change, whoever commits first.
-DAY_MARKS = sa.text("""
-    SELECT day, count(*) AS members, sum(change)::bigint AS changes FROM fix_day WHERE day BETWEEN :first AND :last GROUP BY day
+#: A member's `change` only grows, and each has a row a day (UTC): the sum grows with every change, whoever commits first. Of a span
+#: only those days of members count whose fixes reach into it.
+SPAN_MARKS = sa.text("""
+    SELECT n.number, count(*) AS members, sum(d.change)::bigint AS changes
+    FROM unnest(CAST(:numbers AS integer[]), CAST(:begins AS timestamptz[]), CAST(:ends AS timestamptz[])) AS n(number, first_at, last_at)
+    JOIN fix_day d ON d.day BETWEEN (n.first_at AT TIME ZONE 'UTC')::date AND (n.last_at AT TIME ZONE 'UTC')::date
+        AND d.last_at >= n.first_at AND d.first_at < n.last_at
+    GROUP BY n.number
 """)
-MEMBER_CHANGES = sa.text("SELECT member, day, change FROM fix_day WHERE day BETWEEN :first AND :last")
+MEMBER_CHANGES = sa.text("""
+    SELECT member, day, change FROM fix_day
+    WHERE day BETWEEN (CAST(:begin AS timestamptz) AT TIME ZONE 'UTC')::date AND (CAST(:end AS timestamptz) AT TIME ZONE 'UTC')::date
+      AND last_at >= :begin AND first_at < :end
+""")
 #: An update leaves a new row version; nothing of these tables is deleted but whole sources of streets and all context shapes.
 SITE_MARKS = sa.text("SELECT count(*), coalesce(sum(xmin::text::bigint), 0) FROM place")
 HOUSEHOLD_COUNT = sa.text("SELECT count(*) FROM household")
@@ -102,15 +111,22 @@ def town_marks(connection: sa.Connection) -> TownMarks:
     return TownMarks(first, households, streets, water, tuple(told))
 
 
-def day_marks(connection: sa.Connection, first: date, last: date) -> dict[date, tuple[int, int]]:
-    """Day (UTC) -> mark of its fixes; a day without any is left out."""
-    rows = connection.execute(DAY_MARKS, {"first": first, "last": last})
-    return {row.day: (row.members, row.changes) for row in rows}
+def span_marks(connection: sa.Connection, spans: Mapping[int, tuple[datetime, datetime]]) -> dict[int, tuple[int, int]]:
+    """Number of a span -> mark of the fixes in it; one without any is left out."""
+    numbers, ends = list(spans), list(spans.values())
+    given = {"numbers": numbers, "begins": [one[0] for one in ends], "ends": [one[1] for one in ends]}
+    return {row.number: (row.members, row.changes) for row in connection.execute(SPAN_MARKS, given)}
 
 
-def member_changes(connection: sa.Connection, first: date, last: date) -> dict[tuple[int, date], int]:
-    """(member's number, day) -> mark of the member's fixes of that day (UTC)."""
-    rows = connection.execute(MEMBER_CHANGES, {"first": first, "last": last})
+def has_fixes(connection: sa.Connection) -> bool:
+    """Whether any fix is stored."""
+    found: bool = connection.execute(sa.text("SELECT EXISTS (SELECT FROM fix_day)")).scalar_one()
+    return found
+
+
+def member_changes(connection: sa.Connection, begin: datetime, end: datetime) -> dict[tuple[int, date], int]:
+    """(member's number, day in UTC) -> mark of the member's fixes of that day, of those that reach into [begin, end)."""
+    rows = connection.execute(MEMBER_CHANGES, {"begin": begin, "end": end})
     return {(row.member, row.day): row.change for row in rows}
 
 
