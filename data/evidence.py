@@ -27,6 +27,7 @@ from gis.store.evidence import TownMarks
 from gis.store.fixes import read_fixes
 from gis.store.live import Live, State
 from gis.store.visits import read_places
+from gis.tracks import Tracks
 
 #: Days whose walks stay in memory, so that a member's new fixes are added and not the whole day made anew.
 KEPT_WALKS: Final = 2
@@ -124,10 +125,19 @@ class LiveEvidence:
         for end in ends:
             number = found.evidence.lacking(end)
             if number is not None:
-                ground = found.evidence.ground
-                walks = day_evidence(ground, number, _fixes(connection, ground, number)).walks
-                if walks is not None:
-                    found.evidence.walks[number] = walks
+                self.walks_of(connection, found, number)
+
+    def walks_of(self, connection: Connection, found: TownEvidence, number: Day) -> Tracks | None:
+        """The walks of a day; of an older one they are read, and kept with this evidence. None for a day nobody walked."""
+        evidence = found.evidence
+        day = evidence.days.get(number)
+        if day is None or day.walks is not None:
+            return None if day is None else day.walks
+        if number not in evidence.walks:
+            made = day_evidence(evidence.ground, number, _fixes(connection, evidence.ground, number)).walks
+            if made is not None:
+                evidence.walks[number] = made
+        return evidence.walks.get(number)
 
     def _numbers(self, ground: EvidenceGround, now: datetime) -> tuple[Day, Day]:
         last = day_number(ground, instant64(now))

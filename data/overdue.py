@@ -199,7 +199,9 @@ def _named(found: Deadlines, i: int) -> dict[str, Any]:
 
 
 def certificate_json(coverage: TownCoverage, made_at: datetime) -> dict[str, Any]:
-    """What can be certified of the cycle that ends at the window's end: share of places on time, share unknown, the oldest place."""
+    """What can be certified of the cycle that ends at the window's end: shares of places on time and late, of those of which it is
+    known; the share unknown, of all; the oldest place; each grid.
+    """
     found = deadlines(coverage, "place")
     rows = np.flatnonzero(found.things.listed)
     counts = found.counts(rows)
@@ -207,8 +209,8 @@ def certificate_json(coverage: TownCoverage, made_at: datetime) -> dict[str, Any
     return head(coverage, "place") | totals(coverage) | {
         "made_at": made_at,
         "places": len(rows),
-        "on_time": figure(float(on_time), float(len(rows))),
-        "late": figure(float(counts["overdue"]), float(len(rows))),
+        "on_time": figure(float(on_time), float(on_time + counts["overdue"])),
+        "late": figure(float(counts["overdue"]), float(on_time + counts["overdue"])),
         "unknown": figure(float(counts["unknown"]), float(len(rows))),
         "grids_on_time": coverage.revisits.on_time.as_json(),
         "oldest": _oldest(found, rows),
