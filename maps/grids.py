@@ -130,6 +130,7 @@ def render_html(view: GridsView, assets: Assets = "static") -> str:
     own = [base.stylesheet("pages/grids.css", assets)]
     scripts = [
         base.script("pages/text.js", assets),
+        base.script("pages/mapbase.js", assets),
         base.script("pages/labels.js", assets),
         base.script("pages/panel.js", assets),
         base.script("pages/grids.js", assets),

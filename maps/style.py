@@ -12,7 +12,8 @@ from typing import Final
 #: What neighbouring grids are filled with: six muted tones, told apart without red and green.
 FILLS: Final = ("#faedc6", "#a8c7e8", "#eff2e7", "#d1c2a8", "#cdedfd", "#cbc1c6")
 
-#: Everything else, by what it draws.
+#: Everything else, by what it draws. `recency-...`: blue while within the cycle, orange to brown once overdue, and darker with every
+#: class, so that black and white keep the order; what is no age differs by its pattern (`...-mark`) besides.
 COLOURS: Final = {
     "paper": "#f5f5f1",
     "graticule": "#dcdcd4",
@@ -50,6 +51,20 @@ COLOURS: Final = {
     "plan-after": "#d7191c",
     "plan-touched": "#e4e7f5",
     "plan-quiet": "#f7f7f4",
+    "recency-fresh": "#cbe5fb",
+    "recency-half": "#98c7f2",
+    "recency-cycle": "#5c9dda",
+    "recency-late": "#d67b12",
+    "recency-late-mark": "#7d2f06",
+    "recency-old": "#7d2f06",
+    "recency-never": "#2b0a45",
+    "recency-never-mark": "#ffffff",
+    "recency-unknown": "#cccac3",
+    "recency-unknown-mark": "#5d5b55",
+    "recency-none": "#f5f5f1",
+    "track": "#a3005a",
+    "track-dot": "#d6006c",
+    "track-lost": "#ffffff",
     "warning": "#8a4b00",
     "warning-soft": "#fdf1de",
     "error": "#a11212",
@@ -75,6 +90,11 @@ TEXT_PAIRS: Final = (
     ("ink", "plan-piece"),
     ("ink", "plan-touched"),
     ("plan-line", "surface"),
+    *(("ink", f"recency-{key}") for key in ("fresh", "half", "cycle", "late", "unknown", "none")),
+    *(("surface", f"recency-{key}") for key in ("old", "never")),
+    ("recency-old", "surface"),
+    ("recency-never", "surface"),
+    ("recency-unknown-mark", "surface"),
 )
 
 #: Chinese first, from what Windows, macOS, Android and Linux desktops carry; nothing is fetched.

@@ -72,7 +72,7 @@ def test_every_linked_file_is_served() -> None:
         a.get("src") or a.get("href") for tag, a in Tags(render_html(drawn.view())).found if tag in {"script", "link"}
     ]
     own = [link.partition("?")[0] for link in links if link and not link.startswith("data:")]
-    assert len(own) == 7
+    assert len(own) == 8
     for link in own:
         prefix = next(prefix for prefix in routes if link.startswith(prefix))
         assert (routes[prefix] / link.removeprefix(prefix + "/")).is_file()

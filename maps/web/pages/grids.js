@@ -27,32 +27,6 @@
     });
   }
 
-  function hatch(colour) {
-    const tile = document.createElement("canvas");
-    tile.width = tile.height = 9;
-    const c = tile.getContext("2d");
-    c.strokeStyle = colour; c.lineWidth = 1.3; c.globalAlpha = 0.55;
-    c.beginPath();
-    for (const d of [-9, 0, 9]) { c.moveTo(d - 1, 10); c.lineTo(d + 10, -1); }
-    c.stroke();
-    return c.createPattern(tile, "repeat");
-  }
-
-  /** For display only: does a drawn shape cover the place that was clicked? Even-odd over all rings. */
-  function drawnOver(feature, at) {
-    const g = feature.geometry;
-    let odd = false;
-    for (const polygon of g.type === "Polygon" ? [g.coordinates] : g.coordinates) {
-      for (const ring of polygon) {
-        for (let i = 0, j = ring.length - 1; i < ring.length; j = i++) {
-          const [xi, yi] = ring[i], [xj, yj] = ring[j];
-          if (yi > at.lat !== yj > at.lat && at.lng < ((xj - xi) * (at.lat - yi)) / (yj - yi) + xi) odd = !odd;
-        }
-      }
-    }
-    return odd;
-  }
-
   class Page {
     constructor(map, data) {
       this.map = map;
@@ -62,7 +36,7 @@
       this.marks = L.layerGroup().addTo(map);
       this.Diamond = diamondClass();
       this.chosen = null;
-      for (const name of ["switchLanguage", "unchoose", "zoomToUnassigned"]) this[name] = this[name].bind(this);
+      for (const name of ["switchLanguage", "unchoose", "zoomToAll", "zoomToUnassigned"]) this[name] = this[name].bind(this);
     }
 
     narrow() { return window.matchMedia("(max-width: 760px)").matches; }
@@ -70,16 +44,12 @@
 
     start() {
       const map = this.map;
-      map.options.zoomSnap = 0.25; // there are no tiles to keep to whole zooms
-      L.control.zoom({ position: "bottomright", zoomInTitle: gridbeat.word("zoom.in"), zoomOutTitle: gridbeat.word("zoom.out") }).addTo(map);
-      this.wholeControl().addTo(map);
-      L.control.scale({ imperial: false, position: "bottomright", maxWidth: 140 }).addTo(map);
-      this.tiles();
+      gridbeat.furnish(map, this.zoomToAll);
       gridbeat.buildPanel(this);
       gridbeat.labelToggle();
       map.invalidateSize({ animate: false });
       this.zoomToAll(false);
-      if (!this.data.grids.features.length) return this.sayEmpty();
+      if (!this.data.grids.features.length) return gridbeat.sayEmpty();
       this.draw();
       this.pane = map.createPane("labels");
       map.on("moveend resize", () => this.refresh());
@@ -88,29 +58,6 @@
       this.refresh();
       return undefined;
     }
-
-    /** A button below plus and minus that goes back to the whole area. */
-    wholeControl() {
-      const control = L.control({ position: "bottomright" });
-      control.onAdd = () => {
-        const said = gridbeat.word("zoom.all");
-        const button = gridbeat.element("a", { href: "#", role: "button", id: "whole", title: said, "aria-label": said });
-        L.DomEvent.on(button, "click", (event) => { L.DomEvent.stop(event); this.zoomToAll(); });
-        return gridbeat.element("div", { class: "leaflet-bar leaflet-control" }, button);
-      };
-      return control;
-    }
-
-    tiles() {
-      const b = this.data.basemap;
-      if (!b) return;
-      this.map.options.zoomSnap = 1;
-      L.tileLayer(b.url, { maxZoom: b.max_zoom }).addTo(this.map);
-      L.control.attribution({ prefix: false, position: "bottomleft" }).addTo(this.map)
-        .addAttribution(this.plain(b.attribution + " " + gridbeat.word("approval", { number: b.approval })));
-    }
-
-    plain(text) { const e = document.createElement("i"); e.textContent = text; return e.innerHTML; }
 
     // ------------------------------------------------------------------ shapes
     draw() {
@@ -138,7 +85,7 @@
 
     gridLayer(layer) {
       const colours = this.data.colours, kind = gridbeat.layerKind(layer);
-      const pattern = kind === "dedicated" ? hatch(colours.dedicated) : null;
+      const pattern = kind === "dedicated" ? gridbeat.pattern("slashes", null, colours.dedicated, { alpha: 0.55 }) : null;
       const alpha = this.data.basemap ? 0.45 : 1;
       const style = (feature) => (kind === "general"
         ? { color: colours["grid-border"], weight: 1, fillColor: this.data.fills[feature.properties.fill], fillOpacity: alpha }
@@ -279,7 +226,7 @@
     // ------------------------------------------------------------------ choosing
     clickedAt(at) {
       const shown = this.data.layers.filter((l) => this.isShown("layer." + l));
-      const found = shown.flatMap((layer) => this.data.grids.features.filter((f) => f.properties.layer === layer && drawnOver(f, at)));
+      const found = shown.flatMap((layer) => this.data.grids.features.filter((f) => f.properties.layer === layer && gridbeat.drawnOver(f, at)));
       if (found.length) this.choose(found[0], found.slice(1)); else this.unchoose();
     }
 
@@ -289,7 +236,7 @@
       const p = feature.properties.point;
       this.mark = L.geoJSON(feature, { interactive: false, style: { color: this.data.colours["grid-chosen"], weight: 4, fill: false } }).addTo(this.map);
       const here = others || this.data.grids.features.filter((f) => f !== feature && f.properties.layer !== feature.properties.layer
-        && drawnOver(f, { lng: p[0], lat: p[1] }));
+        && gridbeat.drawnOver(f, { lng: p[0], lat: p[1] }));
       gridbeat.gridCard(this, feature, here).focus({ preventScroll: true });
     }
 
@@ -332,15 +279,7 @@
       this.refresh();
       document.getElementById("language").focus();
       const state = document.querySelector(".state-empty");
-      if (state) { state.remove(); this.sayEmpty(); }
-    }
-
-    sayEmpty() {
-      const make = gridbeat.element, word = gridbeat.word;
-      document.body.append(make("main", { class: "state state-empty" },
-        make("h1", {}, word("empty")), make("p", {}, word("empty.what")),
-        make("pre", {}, "gridbeat check FILE\ngridbeat load grids FILE --layer general --commit"),
-        make("p", {}, word("empty.then"))));
+      if (state) { state.remove(); gridbeat.sayEmpty(); }
     }
   }
 

@@ -47,11 +47,6 @@
     return sorted.length ? sorted[Math.floor(sorted.length / 2)] : 0;
   }
 
-  gridbeat.pixelsPerDegree = function (map) {
-    const centre = map.getCenter();
-    return Math.abs(map.latLngToLayerPoint([centre.lat + 0.01, centre.lng]).y - map.latLngToLayerPoint(centre).y) / 0.01;
-  };
-
   /** Radius in pixels of the circle that fits into the typical grid at this zoom. */
   gridbeat.typicalRadius = function (map, features) {
     return median(features.map((f) => f.properties.radius)) * gridbeat.pixelsPerDegree(map);

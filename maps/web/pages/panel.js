@@ -14,21 +14,22 @@
     document.documentElement.lang = gridbeat.lang === "zh" ? "zh-CN" : "en";
     document.title = gridbeat.data.title || word("title.grids");
     const body = make("div", { class: "panel-body", id: "panel-body" },
-      search(page), counts(page), layers(page), notes());
-    const panel = make("aside", { id: "panel", class: closed ? "closed" : "", "aria-label": word("panel") }, heading(page), body);
+      gridbeat.searchBox(page), counts(page), layers(page), notes());
+    const panel = make("aside", { id: "panel", class: closed ? "closed" : "", "aria-label": word("panel") }, gridbeat.panelHeading(page, "title.grids"), body);
     document.body.prepend(panel);
     const box = document.getElementById("map_gridbeat");
     box.setAttribute("aria-label", word("map"));
     box.setAttribute("role", "application");
   };
 
-  function heading(page) {
+  /** Title (the view's own, or that of `key`), generation, instant, language and, on a phone, the switch that opens the panel. */
+  gridbeat.panelHeading = function (page, key) {
     const data = gridbeat.data;
     const generation = data.generation ? word("generation", { n: data.generation }) : word("generation.none");
     const when = data.at ? " · " + data.at : "";
     return make("header", {},
       make("div", { class: "heading" },
-        make("h1", {}, data.title || word("title.grids")),
+        make("h1", {}, data.title || word(key)),
         make("p", { id: "generation" }, generation + when)),
       make("div", { class: "heading-tools" },
         make("button", { type: "button", id: "language", onclick: page.switchLanguage, lang: gridbeat.lang === "zh" ? "en" : "zh-CN" }, word("language")),
@@ -36,7 +37,7 @@
           type: "button", id: "toggle", "aria-controls": "panel-body",
           onclick: () => { document.getElementById("panel").classList.toggle("closed"); labelToggle(); },
         }, "")));
-  }
+  };
 
   function labelToggle() {
     const closed = document.getElementById("panel").classList.contains("closed");
@@ -47,7 +48,8 @@
   }
   gridbeat.labelToggle = labelToggle;
 
-  function search(page) {
+  /** A field that finds grids by code or name; the page chooses and shows what is picked. */
+  gridbeat.searchBox = function (page) {
     const results = make("ul", { id: "results" });
     const status = make("p", { id: "search-status", class: "quiet", role: "status", "aria-live": "polite" });
     const input = make("input", {
@@ -80,7 +82,7 @@
       (next ? next.querySelector("button") : input).focus();
     });
     return make("section", { class: "search" }, input, status, results);
-  }
+  };
 
   /** Grids whose code or name has the text; exact and starting codes first. */
   gridbeat.findGrids = function (text) {
@@ -143,20 +145,19 @@
     return lines.length ? make("section", { class: "notes", id: "notes" }, lines.map((line) => make("p", {}, line))) : null;
   }
 
-  function facts(rows) {
-    return make("dl", { class: "facts" }, rows.map(([key, value]) => [make("dt", {}, word(key)), make("dd", {}, value)]));
-  }
+  gridbeat.facts = (rows) => make("dl", { class: "facts" }, rows.map(([key, value]) => [make("dt", {}, word(key)), make("dd", {}, value)]));
 
-  function showCard(page, title, ...content) {
+  /** The card of what was chosen, in place of any other; `label` is the key of what it is. */
+  gridbeat.showCard = function (page, title, label, ...content) {
     gridbeat.closeCard();
-    const card = make("section", { id: "card", role: "region", "aria-label": word("card"), tabindex: "-1" },
+    const card = make("section", { id: "card", role: "region", "aria-label": word(label), tabindex: "-1" },
       make("header", {}, make("h2", {}, title),
         make("button", { type: "button", class: "close", "aria-label": word("card.close"), onclick: page.unchoose }, "×")),
       ...content);
     card.addEventListener("keydown", (event) => { if (event.key === "Escape") page.unchoose(); });
     document.body.append(card);
     return card;
-  }
+  };
 
   gridbeat.closeCard = function () {
     const card = document.getElementById("card");
@@ -168,8 +169,8 @@
     const p = feature.properties;
     const unknown = word("card.unknown");
     const path = p.path ? p.path + " > " + p.name : p.name;
-    return showCard(page, p.name,
-      facts([
+    return gridbeat.showCard(page, p.name, "card",
+      gridbeat.facts([
         ["card.code", p.code], ["card.layer", word("layer." + p.layer)], ["card.path", path],
         ["card.area", gridbeat.area(p.area_m2)],
         ["card.households", p.households === null ? unknown : number(p.households)],
@@ -191,6 +192,6 @@
     const rows = [["report.category", of("category")], ["report.channel", of("channel")], ["report.received", r.received[i]],
       ["report.status", word("status." + of("status"))], ["report.grid", named], ["report.method", word("method." + of("method"))]];
     if (r.note.length && r.note[i]) rows.push(["report.note", r.note[i]]);
-    return showCard(page, word("report"), facts(rows));
+    return gridbeat.showCard(page, word("report"), "report", gridbeat.facts(rows));
   };
 })(window.gridbeat);
