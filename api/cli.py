@@ -11,6 +11,7 @@ from api.commands import (
     bench,
     blocks,
     check,
+    coverage,
     db,
     demo,
     export,
@@ -49,10 +50,11 @@ for module in (
     revert,
     rules,
     alarm,
+    coverage,
     webhooks,
 ):
     module.register(app)
-map.register(app, from_store)
+map.register(app, from_store, coverage=coverage.map_coverage)
 
 
 def main() -> None:

@@ -60,7 +60,7 @@ def coverage_view(
         grids=_grids(connection, found, wish),
         streets=_streets(found),
         places=_places(found, wish) if wish.names else [],
-        tracks=_tracks(connection, kept, found, wish, day) if wish.positions else [],
+        tracks=_tracks(connection, kept, found, day) if wish.positions else [],
         day=day,
         outlines=shapes,
         context=[ContextShape(one.kind, one.geometry, one.width) for one in read_context(connection, CONTEXT_CAP)],
@@ -137,9 +137,7 @@ def _day(found: TownCoverage, wish: CoverageMapWish) -> datetime:
     return at.replace(hour=0, minute=0, second=0, microsecond=0)
 
 
-def _tracks(
-    connection: Connection, kept: LiveCoverage, found: TownCoverage, wish: CoverageMapWish, day: datetime
-) -> list[DayTrack]:
+def _tracks(connection: Connection, kept: LiveCoverage, found: TownCoverage, day: datetime) -> list[DayTrack]:
     """Who walked where on that day, as evidence has it: noise averaged out, gaps left open."""
     walks = kept.evidence.walks_of(connection, found.found, day_number(found.found.evidence.ground, instant64(day)))
     if walks is None or not len(walks):

@@ -209,6 +209,7 @@ def certificate_json(coverage: TownCoverage, made_at: datetime) -> dict[str, Any
     return head(coverage, "place") | totals(coverage) | {
         "made_at": made_at,
         "places": len(rows),
+        "counts_of_places": {"visited": on_time, "missed": counts["overdue"], "unknown": counts["unknown"], "n/a": 0},
         "on_time": figure(float(on_time), float(on_time + counts["overdue"])),
         "late": figure(float(counts["overdue"]), float(on_time + counts["overdue"])),
         "unknown": figure(float(counts["unknown"]), float(len(rows))),

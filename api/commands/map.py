@@ -38,8 +38,8 @@ def no_source(_request: MapRequest) -> GridsView:
     raise Unavailable("no database is connected: run `gridbeat db start`")
 
 
-def register(app: typer.Typer, source: ViewSource = no_source) -> None:
-    """`map` with its commands is part of `app`; `source` says where the data comes from."""
+def register(app: typer.Typer, source: ViewSource = no_source, **more: Callable[..., None]) -> None:
+    """`map` with its commands is part of `app`; `source` says where the data comes from; `more` are further maps by name."""
     maps = typer.Typer(help="Maps as files: HTML that opens without a server, or PNG.", no_args_is_help=True)
 
     @maps.callback()
@@ -76,6 +76,8 @@ def register(app: typer.Typer, source: ViewSource = no_source) -> None:
             raise typer.Exit(1) from fault
         typer.echo(f"{out}: {written:,} bytes")
 
+    for name, command in more.items():
+        maps.command(name)(command)
     app.add_typer(maps, name="map")
 
 
@@ -84,17 +86,23 @@ def write_map(source: ViewSource, request: MapRequest, out: Path, size: tuple[in
 
     The ending decides: .html or .png, else ParameterInvalid, before anything is read.
     """
-    kind = out.suffix.lower()
-    if kind not in {".html", ".png"}:
-        raise ParameterInvalid(f"{out.name}: the map is written as .html or .png", place="out")
-    if not out.absolute().parent.is_dir():
-        raise ParameterInvalid(f"the folder {out.absolute().parent} does not exist", place="out")
+    kind = checked_target(out, ".html", ".png")
     from maps import grids as page
 
     view = source(request)
     content = page.render_png(view, *size) if kind == ".png" else page.render_html(view, "inline").encode()
     out.write_bytes(content)
     return len(content)
+
+
+def checked_target(out: Path, *kinds: str) -> str:
+    """The ending of a file that can be written; ParameterInvalid for another ending, or a folder that is not there."""
+    kind = out.suffix.lower()
+    if kind not in kinds:
+        raise ParameterInvalid(f"{out.name}: it is written as {' or '.join(kinds)}", place="out")
+    if not out.absolute().parent.is_dir():
+        raise ParameterInvalid(f"the folder {out.absolute().parent} does not exist", place="out")
+    return kind
 
 
 def instant(text: str | None, option: str) -> datetime | None:

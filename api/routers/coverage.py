@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from typing import Annotated, Any, Final, Literal
+from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Depends, Query
+from starlette.background import BackgroundTask
 from starlette.responses import Response
 
 from api.answers import NO_CURSOR, GeoJson, Json, collection, from_cursor, to_cursor
 from api.coveragedeps import AskedCoverage
-from api.deps import BBox, Connection, LiveBoundaries, Member, Viewer, demand, known_parameters
+from api.deps import BBox, Connection, LiveBoundaries, Member, SettingsInForce, Viewer, demand, known_parameters
+from api.memory import give_back
 from data.coverage import TownCoverage
 from data.coverageanswers import Narrowing, by_grid, by_site, by_street, head, totals
 from data.coveragecells import by_cell
@@ -91,7 +94,28 @@ def _states(text: str) -> tuple[str, ...]:
     return states
 
 
-@router.get("/certificate", summary="What can be certified of a cycle")
-def certificate(_: Member, found: AskedCoverage, connection: Connection, boundaries: LiveBoundaries) -> Json:
-    """As of `to`: the share of places visited on time, late and unknown, the oldest place, each grid."""
-    return Json(certificate_json(found, boundaries.now(connection).at))
+@router.get("/certificate", summary="What can be certified of a cycle", response_class=Response)
+def certificate(
+    _: Member,
+    found: AskedCoverage,
+    connection: Connection,
+    boundaries: LiveBoundaries,
+    given: SettingsInForce,
+    f: Annotated[
+        Literal["json", "html", "pdf"], Query(description="figures, printable page, or sheets of A4")
+    ] = "json",
+    lang: Literal["zh", "en"] | None = None,
+) -> Response:
+    """As of `to`: the share of places visited on time of those known, the share unknown, the oldest place, each grid."""
+    now = boundaries.now(connection).at
+    if f == "json":
+        return Json(certificate_json(found, now))
+    from data.certificate import certificate_view
+    from maps.certificate import render_html, render_pdf
+
+    view = certificate_view(found, now, ZoneInfo(given.timezone), lang or given.language)
+    after = BackgroundTask(give_back)
+    if f == "pdf":
+        name = 'inline; filename="gridbeat-certificate.pdf"'
+        return Response(render_pdf(view), 200, {"Content-Disposition": name}, "application/pdf", after)
+    return Response(render_html(view), media_type="text/html; charset=utf-8", background=after)

@@ -10,7 +10,18 @@ from fastapi import APIRouter, Depends, Query
 from starlette.background import BackgroundTask
 from starlette.responses import Response
 
-from api.deps import AtMoment, BBox, Connection, LiveBoundaries, SettingsInForce, Viewer, interval, known_parameters
+from api.coveragedeps import AskedCoverage, CoverageKept
+from api.deps import (
+    AtMoment,
+    BBox,
+    Connection,
+    LiveBoundaries,
+    SettingsInForce,
+    Viewer,
+    instant,
+    interval,
+    known_parameters,
+)
 from api.memory import give_back
 from api.plandeps import DraftsKept, LoadsKept
 from data.mapview import MapWish, grids_view
@@ -48,8 +59,7 @@ def grids_map(
     """The grids in force at a moment, by layer, with reports counted by grid; as a page or a PNG."""
     from maps.grids import render_html, render_png
 
-    if f == "png" and width * height > MOST_PIXELS:
-        raise ParameterInvalid(f"a picture has at most {MOST_PIXELS:,} pixels, not {width} x {height}", place="width")
+    _few_pixels(f, width, height)
     begin, end = interval(when)
     wanted = EventFilter(
         bbox, begin, end, layer=layer, category=category, channel=channel, status=status, collapse=collapse
@@ -59,6 +69,42 @@ def grids_map(
     if f == "png":
         return Response(render_png(view, width, height), media_type="image/png", background=BackgroundTask(give_back))
     return Response(render_html(view), media_type="text/html; charset=utf-8", background=BackgroundTask(give_back))
+
+
+@router.get("/coverage", summary="Who saw what when, what is overdue, where nobody can say", response_class=Response)
+def coverage_map(
+    who: Viewer,
+    connection: Connection,
+    found: AskedCoverage,
+    kept: CoverageKept,
+    given: SettingsInForce,
+    f: Annotated[Literal["html", "png"], Query(description="page or picture")] = "html",
+    by: Annotated[Literal["grid", "street"], Query(description="what is coloured")] = "grid",
+    day: Annotated[
+        str | None, Query(description="RFC 3339 with offset: whose tracks; the window's last if left out")
+    ] = None,
+    lang: Literal["zh", "en"] | None = None,
+    width: Annotated[int, Query(ge=400, le=8_000)] = 2_400,
+    height: Annotated[int, Query(ge=300, le=8_000)] = 1_697,
+) -> Response:
+    """Recency by grid and street, states, the overdue list (members), the tracks of a day (dispatchers); as a page or a PNG."""
+    from data.coveragemap import CoverageMapWish, coverage_view
+    from maps.coverage import render_html, render_png
+
+    _few_pixels(f, width, height)
+    wish = CoverageMapWish(
+        ZoneInfo(given.timezone), lang or given.language, names=who.may("member"), positions=who.may("dispatcher"), day=instant(day, "day")
+    )  # fmt: skip
+    view = coverage_view(connection, kept, found, wish)
+    after = BackgroundTask(give_back)
+    if f == "png":
+        return Response(render_png(view, width, height, by=by), media_type="image/png", background=after)
+    return Response(render_html(view, by=by), media_type="text/html; charset=utf-8", background=after)
+
+
+def _few_pixels(f: str, width: int, height: int) -> None:
+    if f == "png" and width * height > MOST_PIXELS:
+        raise ParameterInvalid(f"a picture has at most {MOST_PIXELS:,} pixels, not {width} x {height}", place="width")
 
 
 @router.get("/plans/{plan}", summary="A plan before and after", response_class=Response)
