@@ -7,9 +7,11 @@ from typing import Annotated
 
 from fastapi import Depends, Query, Request
 
+from api.answers import NO_CURSOR, from_cursor, to_cursor
 from api.deps import Connection, LiveBoundaries, SettingsInForce, instant
 from data.coverage import CoverageWish, LiveCoverage, TownCoverage, town_coverage
-from gis.errors import ParameterInvalid
+from data.report import parse_time
+from gis.errors import ParameterInvalid, TimeInvalid
 
 #: A window of the future holds nothing yet.
 AHEAD = timedelta(minutes=2)
@@ -25,6 +27,7 @@ CoverageKept = Annotated[LiveCoverage, Depends(live_coverage)]
 
 
 def coverage_wish(
+    request: Request,
     connection: Connection,
     boundaries: LiveBoundaries,
     given: SettingsInForce,
@@ -46,7 +49,8 @@ def coverage_wish(
     """The window and the thresholds; the deployment's own where they are left out."""
     now = boundaries.now(connection)
     days = given.revisit_days if revisit_days is None else revisit_days
-    until = instant(end, "to") or now.at
+    page = page_start(request.query_params.get("cursor"))
+    until = instant(end, "to") or (page[1] if page else now.at)
     if until > now.at + AHEAD:
         raise ParameterInvalid("to lies in the future: nobody was anywhere yet", place="to")
     since = instant(begin, "from") or _before(until, days)
@@ -54,6 +58,24 @@ def coverage_wish(
         since, until, layer, days, given.sight_m if sight_m is None else sight_m, enough, tracked_min,
         instant(known_at, "known_at") or now.known_at,
     )  # fmt: skip
+
+
+def page_cursor(key: int, wish: CoverageWish) -> str:
+    """The cursor of a page that begins after a key: all pages are of one window, however long their reader takes."""
+    return to_cursor(key, wish.end.isoformat())
+
+
+def page_start(cursor: str | None) -> tuple[int, datetime] | None:
+    """The key after which a page begins, and the end of its window; None for the first. ParameterInvalid for a foreign cursor."""
+    parts = from_cursor(cursor, int, str)
+    if parts is None:
+        return None
+    if not 0 <= parts[0] < 1 << 62:
+        raise ParameterInvalid(NO_CURSOR, place="cursor")
+    try:
+        return parts[0], parse_time(parts[1], "cursor")
+    except TimeInvalid:
+        raise ParameterInvalid(NO_CURSOR, place="cursor") from None
 
 
 def _before(until: datetime, days: float) -> datetime:

@@ -9,8 +9,8 @@ from fastapi import APIRouter, Depends, Query
 from starlette.background import BackgroundTask
 from starlette.responses import Response
 
-from api.answers import NO_CURSOR, GeoJson, Json, collection, from_cursor, to_cursor
-from api.coveragedeps import AskedCoverage
+from api.answers import GeoJson, Json, collection
+from api.coveragedeps import AskedCoverage, page_cursor, page_start
 from api.deps import BBox, Connection, LiveBoundaries, Member, SettingsInForce, Viewer, demand, known_parameters
 from api.memory import give_back
 from data.coverage import TownCoverage
@@ -53,14 +53,14 @@ def _features(found: TownCoverage, by: str, wanted: Narrowing, cell_m: float) ->
         features, last = by_street(found, wanted)
     else:
         features, last = by_site(found, wanted, households=by == "household")
-    return collection(features, None if last is None else to_cursor(last), **head(found, by), **totals(found))
+    return collection(
+        features, None if last is None else page_cursor(last, found.wish), **head(found, by), **totals(found)
+    )
 
 
 def _after(cursor: str | None) -> int:
-    parts = from_cursor(cursor, int)
-    if parts and not 0 <= parts[0] < 1 << 62:
-        raise ParameterInvalid(NO_CURSOR, place="cursor")
-    return parts[0] if parts else 0
+    page = page_start(cursor)
+    return page[0] if page else 0
 
 
 @router.get("/overdue", summary="What is overdue, and what will be")
@@ -83,7 +83,7 @@ def overdue(
         demand(who, "member")
     wanted = OverdueWish(_states(state), grid, _after(cursor), limit)
     body, following = overdue_json(deadlines(found, by, ahead_days), wanted)
-    return Json(body | {"next": None if following is None else to_cursor(following)})
+    return Json(body | {"next": None if following is None else page_cursor(following, found.wish)})
 
 
 def _states(text: str) -> tuple[str, ...]:
