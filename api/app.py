@@ -21,6 +21,7 @@ from api.express import Express
 from api.gathering import Gathering
 from api.memory import give_back, share_arenas
 from api.routers import (
+    campaigns,
     events,
     exchange,
     grids,
@@ -35,6 +36,7 @@ from api.routers import (
     plans,
     policy,
     settling,
+    spotchecks,
     webhooks,
 )
 from api.settings import Settings
@@ -69,6 +71,8 @@ ROUTERS = (
     webhooks,
     members,
     patrols,
+    spotchecks,
+    campaigns,
 )
 
 #: Seconds that a thread may keep the interpreter while another waits. Threads that speak with the store wait for it after every

@@ -22,6 +22,7 @@ from api.commands import (
     revert,
     rules,
     serve,
+    spotcheck,
     webhooks,
 )
 from api.mapsource import from_store
@@ -50,6 +51,7 @@ for module in (
     rules,
     alarm,
     webhooks,
+    spotcheck,
 ):
     module.register(app)
 map.register(app, from_store)

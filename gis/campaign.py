@@ -21,7 +21,7 @@ from gis.coverage import NOTHING, STATES, Credit, credited, states, swept_area
 from gis.findings import polygonal_each
 from gis.fixes import Flags, Floats, Ints, Times, micros_of
 from gis.ground import ground_m2
-from gis.partition import Geometries
+from gis.partition import Partition
 from gis.shares import Parameters, Shares
 
 
@@ -90,9 +90,9 @@ def ground_done(
     return Done(shares, states(shares, tracked, enough=enough, tracked_min=tracked_min))
 
 
-def ground_of(shapes: Geometries, area: Any) -> tuple[Floats, Floats]:
+def ground_of(grids: Partition, area: Any) -> tuple[Floats, Floats]:
     """(m2 of each grid's ground within the area, m2 of all its ground), edges straight in lon and lat."""
-    inside = np.zeros(len(shapes))
-    near = np.sort(shapely.STRtree(shapes).query(area, predicate="intersects"))
-    inside[near] = ground_m2(polygonal_each(shapely.intersection(shapes[near], area)))
-    return inside, ground_m2(shapes)
+    inside = np.zeros(len(grids))
+    near = np.sort(grids.tree.query(area, predicate="intersects"))
+    inside[near] = ground_m2(polygonal_each(shapely.intersection(grids.geometry[near], area)))
+    return inside, ground_m2(grids.geometry)

@@ -176,14 +176,14 @@ def test_enough_of_the_ground_is_visited() -> None:
 
 
 def test_the_ground_of_an_area_by_grid_adds_up() -> None:
-    shapes, area = halves().geometry, AREAS["with a hole"]
-    inside, whole = ground_of(shapes, area)
-    assert whole.tolist() == ground_m2(shapes).tolist()
+    (grids,), area = halves().boundaries.partitions, AREAS["with a hole"]
+    inside, whole = ground_of(grids, area)
+    assert whole.tolist() == ground_m2(grids.geometry).tolist()
     assert inside[:2].sum() == pytest.approx(float(ground_m2(np.array([area], dtype=object))[0]), rel=1e-9)
     assert inside.tolist() == pytest.approx([400 * 600 - 200 * 200, 400 * 600 - 100 * 200, 0], rel=2e-3)
 
 
 def test_an_area_that_only_touches_a_grid_has_none_of_its_ground() -> None:
     a = partition_of(["a"], [shapely.box(121.0, 32.0, 121.01, 32.01)])
-    inside, _ = ground_of(a.geometry, shapely.box(121.01, 32.0, 121.02, 32.01))
+    inside, _ = ground_of(a, shapely.box(121.01, 32.0, 121.02, 32.01))
     assert inside.tolist() == [0.0]
