@@ -144,7 +144,8 @@ TOLD = "stratum, probability, reason_zh, reason_en, NULL, NULL"
      (GRID.format(f"'{UUID(int=1)}', 'Z', 2, {TOLD}"), "spotcheck_grid_rank"),
      (GRID.format(f"'{UUID(int=1)}', 'Z', 3, {TOLD}"), "spotcheck_line"),  # two were drawn
      (GRID.format(f"grid, 'Z', 2, {TOLD}"), "spotcheck_grid_"),
-     ("UPDATE spotcheck_grid SET outcome = 'maybe', checked_by = 'x', checked_at = now() + interval '1 day'", "spotcheck_grid_outcome_check"),
+     ("UPDATE spotcheck_grid SET outcome = 'maybe', checked_by = 'x', checked_at = now() + interval '1 day'",
+      "spotcheck_grid_outcome_check"),
      ("UPDATE spotcheck_grid SET outcome = 'fine'", "spotcheck_grid_outcome_is_somebodys"),
      ("UPDATE spotcheck_grid SET outcome = 'fine', checked_at = now() + interval '1 day'", "spotcheck_grid_outcome_is_somebodys"),
      ("UPDATE spotcheck_grid SET note = 'words'", "spotcheck_grid_note_has_an_outcome"),
