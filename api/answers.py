@@ -107,6 +107,15 @@ def code_cursor(cursor: str | None) -> str | None:
     return parts[0] if parts else None
 
 
+def id_cursor(cursor: str | None) -> UUID | None:
+    """The id before which a list goes on."""
+    parts = from_cursor(cursor, str)
+    try:
+        return UUID(parts[0]) if parts else None
+    except ValueError:
+        raise ParameterInvalid(NO_CURSOR, place="cursor") from None
+
+
 def number_cursor(cursor: str | None) -> int | None:
     """The number before which a list of generations goes on."""
     parts = from_cursor(cursor, int)

@@ -23,6 +23,7 @@ from api.express import Express
 from api.gathering import Gathering
 from api.memory import give_back, share_arenas
 from api.routers import (
+    campaigns,
     coverage,
     events,
     exchange,
@@ -38,6 +39,7 @@ from api.routers import (
     plans,
     policy,
     settling,
+    spotchecks,
     webhooks,
 )
 from api.settings import Settings
@@ -77,6 +79,8 @@ ROUTERS = (
     members,
     patrols,
     coverage,
+    spotchecks,
+    campaigns,
 )
 
 #: Seconds that a thread may keep the interpreter while another waits. Threads that speak with the store wait for it after every

@@ -23,6 +23,7 @@ from api.commands import (
     revert,
     rules,
     serve,
+    spotcheck,
     webhooks,
 )
 from api.mapsource import from_store
@@ -52,6 +53,7 @@ for module in (
     alarm,
     coverage,
     webhooks,
+    spotcheck,
 ):
     module.register(app)
 map.register(app, from_store, coverage=coverage.map_coverage)

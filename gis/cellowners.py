@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import shapely
 
 from gis.cellframe import SIDE, CellFrame, Seen
 from gis.fixes import Ints
@@ -46,22 +48,57 @@ class CellOwners:
 
 def cell_owners(frame: CellFrame, index: GridIndex, layer: str, *, water: Geometries | None = None) -> CellOwners:
     """Whose ground each cell of the frame is in a layer; cells whose centre lies in `water` (polygons, WGS 84) are nobody's."""
-    from gis.runloops import cut_runs
-
     lakes = None
     if water is not None and len(water):
         lakes = GridIndex.of([partition_of([f"{i}" for i in range(len(water))], list(water))])
-    parts = []
-    for row in range(0, frame.rows, _BATCH):
-        owner = _owners(frame, index, layer, lakes, row, min(row + _BATCH, frame.rows))
+    rows = range(0, frame.rows, _BATCH)
+    parts = (_owners(frame, index, layer, lakes, row, min(row + _BATCH, frame.rows)) for row in rows)
+    return _cut(frame, index.codes, parts)
+
+
+def _cut(frame: CellFrame, codes: tuple[str, ...], parts: Iterable[npt.NDArray[np.int32]]) -> CellOwners:
+    """The owners of (lines, SIDE) cells (-1: nobody's) that come in parts, in the order of lines."""
+    from gis.runloops import cut_runs
+
+    runs = []
+    for owner in parts:
         size = int((owner >= 0).sum())
         count = np.zeros(len(owner), np.int64)
         begin, end, grid = np.empty(size, np.uint8), np.empty(size, np.uint8), np.empty(size, np.int32)
         used = cut_runs(owner, count, begin, end, grid)
-        parts.append((count, begin[:used].copy(), end[:used].copy(), grid[:used].copy()))
-    count, begin, end, grid = (np.concatenate(column) for column in zip(*parts, strict=True))
+        runs.append((count, begin[:used].copy(), end[:used].copy(), grid[:used].copy()))
+    count, begin, end, grid = (np.concatenate(column) for column in zip(*runs, strict=True))
     start = np.concatenate([[0], np.cumsum(count)]).astype(np.int64)
-    return CellOwners(frame, index.codes, start, begin, end, grid)
+    return CellOwners(frame, codes, start, begin, end, grid)
+
+
+def owners_within(owners: CellOwners, area: Any) -> CellOwners:
+    """The same owners on the cells whose centre the area (a polygon, WGS 84; its edge counts) covers; all others are nobody's."""
+    ground = GridIndex.of([partition_of(["area"], [area])])
+    lines = _BATCH * owners.frame.columns * SIDE
+    parts = (
+        _within(owners, ground, line, min(line + lines, len(owners.start) - 1))
+        for line in range(0, len(owners.start) - 1, lines)
+    )
+    return _cut(owners.frame, owners.codes, parts)
+
+
+def _within(owners: CellOwners, ground: GridIndex, low: int, high: int) -> npt.NDArray[np.int32]:
+    """(lines, SIDE) grids of the cells of the lines low..high - 1 that lie in an area, -1: nobody's."""
+    found = np.full((high - low, SIDE), -1, np.int32)
+    runs = slice(owners.start[low], owners.start[high])
+    length = owners.end[runs].astype(np.int64) - owners.begin[runs] + 1
+    line = np.repeat(np.arange(low, high), np.diff(owners.start[low : high + 1])).repeat(length)
+    first = np.cumsum(length) - length
+    cell = np.arange(len(line)) - np.repeat(first - owners.begin[runs], length)
+    tile, row = np.divmod(line, SIDE)
+    tile_row, tile_column = np.divmod(tile, owners.frame.columns)
+    lon, lat = np.ascontiguousarray(owners.frame.places(tile_column * SIDE + cell + 0.5, tile_row * SIDE + row + 0.5).T)
+    west, south, east, north = shapely.total_bounds(ground.geometry)
+    near = np.flatnonzero((lon >= west) & (lon <= east) & (lat >= south) & (lat <= north))
+    kept = near[ground.locate(lon[near], lat[near], distance=False).winner >= 0]
+    found[line[kept] - low, cell[kept]] = np.repeat(owners.grid[runs], length)[kept]
+    return found
 
 
 def _owners(

@@ -36,6 +36,7 @@
     │   ├── GenerationOrder       generation-order        effective before the newest published one
     │   ├── KeyReused             key-reused              same key, other body
     │   ├── ShiftOverlaps         shift-overlaps          the member has another shift, or leave, then
+    │   ├── CampaignTaken         campaign-taken          another campaign has the code
     │   ├── Stale                 stale                   somebody else changed it in between (412)
     │   └── StateConflict         state-conflict          e.g. nothing changed, no generation yet
     ├── NotFound              (404)
@@ -46,6 +47,8 @@
     │   ├── MemberUnknown         member-unknown
     │   ├── PlaceUnknown          place-unknown           no must-visit place
     │   ├── ShiftUnknown          shift-unknown           nor leave
+    │   ├── SpotcheckUnknown      spotcheck-unknown       or a grid that it did not draw
+    │   ├── CampaignUnknown       campaign-unknown
     │   └── EventUnknown          event-unknown
     ├── CodeVoided            code-voided             gone, with successors (410)
     ├── NotAllowed            key-missing, role-too-low (401, 403)
@@ -284,6 +287,12 @@ class ShiftOverlaps(Conflict):
     code = "shift-overlaps"
 
 
+class CampaignTaken(Conflict):
+    """Another campaign has this code; `details` say which."""
+
+    code = "campaign-taken"
+
+
 class Stale(Conflict):
     """Somebody else changed it since it was read."""
 
@@ -342,6 +351,18 @@ class ShiftUnknown(NotFound):
     """No shift, or no span of leave, has this id."""
 
     code = "shift-unknown"
+
+
+class SpotcheckUnknown(NotFound):
+    """No spot check has this id, or it did not draw this grid."""
+
+    code = "spotcheck-unknown"
+
+
+class CampaignUnknown(NotFound):
+    """No campaign has this code."""
+
+    code = "campaign-unknown"
 
 
 class EventUnknown(NotFound):

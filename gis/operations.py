@@ -148,7 +148,8 @@ def _line(value: Any, place: str) -> None:
         raise OperationInvalid("a line has two different vertices at least", place=place)
 
 
-def _area(value: Any, place: str, most: int = MOST_VERTICES) -> None:
+def check_area(value: Any, place: str, most: int = MOST_VERTICES) -> None:
+    """Returns if the value is a valid GeoJSON Polygon or MultiPolygon in WGS 84 of at most so many vertices; OperationInvalid else."""
     types = ("Polygon", "MultiPolygon")
     if not isinstance(value, dict) or value.get("type") not in types or not isinstance(value.get("coordinates"), list):
         raise OperationInvalid("this is a GeoJSON Polygon or MultiPolygon in WGS 84", place=place)
@@ -192,13 +193,13 @@ def _shapes(value: Any, place: str) -> None:
         raise OperationInvalid("this is an object of code: geometry", place=place)
     for code, shape in value.items():
         _text(code, place)
-        _area(shape, f"{place}.{code}", MOST_IN_FILE)
+        check_area(shape, f"{place}.{code}", MOST_IN_FILE)
 
 
 def _fresh(value: Any, place: str) -> None:
     """A grid that a file brings."""
     members: dict[str, Check] = {
-        "geometry": partial(_area, most=MOST_IN_FILE), "code": _text, "name": _maybe_name, "parent": _text, "uid": _text,
+        "geometry": partial(check_area, most=MOST_IN_FILE), "code": _text, "name": _maybe_name, "parent": _text, "uid": _text,
     }  # fmt: skip
     if not isinstance(value, dict) or not set(value) <= set(members) or value.get("geometry") is None:
         raise OperationInvalid(f"this is an object with {', '.join(members)}", place=place)
@@ -221,9 +222,9 @@ MEMBERS: Final[dict[str, tuple[dict[str, Check], dict[str, Check]]]] = {
     ),
     "merge": ({"grids": _different}, {"into": _text, "code": _text, "name": _maybe_name, "uid": _text}),
     "reshape": ({"grids": _pair, "line": _line}, _ACROSS),
-    "transfer": ({"from": _text, "to": _text, "area": _area}, _ACROSS),
+    "transfer": ({"from": _text, "to": _text, "area": check_area}, _ACROSS),
     "create": (
-        {"area": _area, "layer": _LAYER, "level": _LEVEL},
+        {"area": check_area, "layer": _LAYER, "level": _LEVEL},
         {
             "parent": _text, "code": _text, "name": _maybe_name, "uid": _text,
             "mode": partial(_one_of, ("overlay", "carve")), **_ACROSS,

@@ -28,7 +28,9 @@ LONGEST_MEDIAN = 8
 LONGEST_README = 60
 
 #: A limit that would hurt a good design is lifted here, with the reason.
-LONG_MODULES: dict[str, str] = {}
+LONG_MODULES: dict[str, str] = {
+    "gis/errors.py": "one tree of all refusals, read from its drawing; a second file would hide half of it",
+}
 LONG_FUNCTIONS: dict[str, str] = {}
 
 #: words.md: a word that is banned in names -> what to say, and in which packages ("" = all).

@@ -93,8 +93,9 @@ def _certified(opened: Any, kind: str, lang: Any) -> bytes:
         from data.overdue import certificate_json
 
         return orjson.dumps(certificate_json(opened.found, opened.now), option=orjson.OPT_INDENT_2)
-    from data.certificate import certificate_view
     from maps.certificate import render_html, render_pdf
+
+    from data.certificate import certificate_view
 
     view = certificate_view(opened.found, opened.now, opened.zone, lang)
     return render_pdf(view) if kind == ".pdf" else render_html(view, "inline").encode()

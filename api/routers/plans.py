@@ -8,7 +8,7 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Query
 
 from api import planbodies
-from api.answers import GeoJson, Json, collection, feature, from_cursor, to_cursor
+from api.answers import GeoJson, Json, collection, feature, id_cursor, to_cursor
 from api.choices import one_of
 from api.conditional import Expected, etag
 from api.deps import Connection, JsonObject, Viewer, known_parameters
@@ -51,17 +51,9 @@ def listed(
     _: Viewer, connection: Connection, state: State | None = None, limit: Limit = 100, cursor: str | None = None
 ) -> Json:
     """Title, state, base and revision of each, without their operations."""
-    found = plans.list_plans(connection, state, limit + 1, _before(cursor))
+    found = plans.list_plans(connection, state, limit + 1, id_cursor(cursor))
     more = to_cursor(found[limit - 1].id) if len(found) > limit else None
     return Json({"plans": [plan_json(one) for one in found[:limit]], "next": more})
-
-
-def _before(cursor: str | None) -> UUID | None:
-    parts = from_cursor(cursor, str)
-    try:
-        return UUID(parts[0]) if parts else None
-    except ValueError:
-        raise ParameterInvalid("the cursor is not one that this service gave", place="cursor") from None
 
 
 @router.get("/{plan}", summary="A plan with its operations")

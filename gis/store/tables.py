@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from geoalchemy2 import Geometry
 from sqlalchemy.dialects.postgresql import ARRAY, BYTEA, JSON, JSONB, TSTZRANGE, UUID
 
-from gis.store import patroltables, plantables
+from gis.store import patroltables, plantables, roundtables
 
 metadata = sa.MetaData()
 
@@ -386,3 +386,4 @@ delivery = sa.Table(
 
 plantables.add_to(metadata)
 patroltables.add_to(metadata)
+roundtables.add_to(metadata)

@@ -22,7 +22,9 @@ NOON = datetime(2026, 5, 3, 4, tzinfo=UTC)
 
 @pytest.fixture
 def terminal(asking: Asking, monkeypatch: pytest.MonkeyPatch) -> Terminal:
-    asking.query("TRUNCATE fix, fix_day, checkin, visit, place, shift, leave, membership, member, street")
+    asking.query(
+        "TRUNCATE fix, fix_day, checkin, visit, campaign_place, campaign, place, shift, leave, membership, member, street"
+    )
     return Terminal(asking.url, monkeypatch)
 
 

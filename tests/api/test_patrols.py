@@ -33,7 +33,9 @@ def shift(
 
 def on_duty(asking: Asking) -> Asking:
     """m1 works A1 and is on duty for eight hours from noon; nobody else is known, and nothing was sent yet."""
-    asking.query("TRUNCATE fix, fix_day, checkin, visit, place, shift, leave, membership, member")
+    asking.query(
+        "TRUNCATE fix, fix_day, checkin, visit, campaign_place, campaign, place, shift, leave, membership, member"
+    )
     assert member(asking, "m1", "A1").status_code == 201
     assert shift(asking).status_code == 201
     return asking
