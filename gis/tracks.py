@@ -152,13 +152,15 @@ def walked(tracks: Tracks, stops: Stops | None = None, *, over_s: float = 20.0, 
     Positions are averaged over at most `over_s` and `within_m`; a stop is one place from its begin to its end; a piece keeps its
     first and last place. Fixes every 5 s with 5 m of noise otherwise triple a walk's length.
     """
-    from gis.trackloops import average
+    from gis.trackloops import average, still_part
 
     fixes, first = tracks.fixes, tracks.first
-    of = np.full(len(tracks), -1, np.int64) if stops is None else stops.of
+    of = np.full(len(tracks), -1, np.int64)
     room = 2 * len(tracks) + 2 * len(first)
     out, when, source = np.empty((room, 2)), np.empty(room, np.int64), np.empty(room, np.int64)
     x, y = np.ascontiguousarray(tracks.metres.T)
+    if stops is not None:
+        still_part(x, y, stops.of, of)
     used = average(x, y, fixes.micros, first, of, round(over_s * MICRO), within_m, out, when, source)
     source, out = source[:used], out[:used]
     piece = np.searchsorted(first, source, side="right") - 1

@@ -113,6 +113,15 @@ def test_stationary_time_is_kept() -> None:
     assert length_m(averaged)[0] == pytest.approx(1.2 * 1190, rel=0.02)
 
 
+def test_the_way_to_a_door_and_away_from_it_is_no_part_of_the_stay() -> None:
+    """Up to a door at a corner and on round it, without noise: of 60 m round the door nothing is cut off."""
+    there, on = line(1.2, 250, 10), [(450.0 + t, 500.0, 500.0 + 1.2 * t) for t in np.arange(10.0, 251, 10).tolist()]
+    walk = tracks(fixes([*there, *[(t, 500.0, 500.0) for t in np.arange(260.0, 451, 10).tolist()], *on]))
+    stops = stops_of(walk)
+    assert (len(stops.begin), stops.seconds[0] > 230) == (1, True)
+    assert length_m(walked(walk, stops))[0] == pytest.approx(600, rel=0.005)
+
+
 def _place(x: float, y: float) -> tuple[Floats, Floats]:
     one = fixes([(0, x, y)])
     return one.lon, one.lat
