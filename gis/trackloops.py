@@ -50,12 +50,14 @@ def _fits(
 
 @compiled
 def find_stops(
-    x: np.ndarray, y: np.ndarray, at: np.ndarray, first: np.ndarray, diameter: float, micros: int, stop: np.ndarray
-) -> int:
+    x: np.ndarray, y: np.ndarray, at: np.ndarray, first: np.ndarray, diameter: float, micros: int, stop: np.ndarray,
+    follows: np.ndarray,
+) -> int:  # fmt: skip
     """`stop[i]` is the number of the stop that place i belongs to, or -1; returns how many there are.
 
     A place belongs to a stop when it lies in any window of at least `micros` whose places are all within a diameter. The places of
-    overlapping windows are one stop as long as one window holds them all. Piece p is the places first[p]..first[p + 1] - 1.
+    overlapping windows are one stop as long as one window holds them all; else `follows[i]` is true where the second begins: it was a
+    stay from the place before on. Piece p is the places first[p]..first[p + 1] - 1.
     A window over two runs of extents, as a queue of two stacks: every place is taken in twice.
     """
     count = 0
@@ -76,6 +78,7 @@ def find_stops(
             if end > max(begin, marked) and at[end - 1] - at[begin] >= micros:
                 if begin > label:
                     label = max(begin, marked)
+                    follows[label] = begin < marked
                     count += 1
                 stop[max(begin, marked) : end] = count - 1
                 marked = end
