@@ -143,8 +143,8 @@ def _by_visits(passes: Passes, k: int) -> Iterator[Check]:
     silence = Shares("tracked", "s", keys, np.zeros(len(keys)), np.zeros(len(keys)))
     counts = revisits(keys, np.arange(len(keys)), found, silence, as_of=as_of, revisit_days=1.0).counts
     recent = sum(at >= int((as_of - 24 * HOUR).astype(np.int64)) for at in newest.values())
-    expected = {"visited": recent, "missed": 0, "unknown": passes.streets - recent, "n/a": 0}
-    yield equal(f"{name}: within a day, no plough tracked", expected, counts)
+    states = "/".join(str(counts[state]) for state in ("visited", "missed", "unknown"))
+    yield equal(f"{name}: visited/missed/unknown, within a day", f"{recent}/0/{passes.streets - recent}", states)
     # All that was ever told, with what came later, asked as of then: some passes of before were told late; none of after counts.
     every = rng.permutation(len(passes.at))
     whole = latest(passes.street[every], passes.at[every], passes.streets, as_of)
