@@ -1,4 +1,4 @@
-"""A stage for `gridbeat bench report` and `bench batch`: a PostGIS of its own with a synthetic city, gone afterwards."""
+"""A stage for `gridbeat bench`: a PostGIS of its own, with a synthetic city where wanted, gone afterwards."""
 
 from __future__ import annotations
 
@@ -41,8 +41,8 @@ class Stage:
 
 
 @contextmanager
-def staged(town: City) -> Iterator[Stage]:
-    """A stage with the settings of a real store (every commit is on disk); its server and files are gone when the block ends.
+def served() -> Iterator[tuple[Path, str]]:
+    """(home, address) of a PostGIS of its own, migrated and empty; its server and files are gone when the block ends.
 
     The deployment's own database is neither read nor written. PostgisMissing without a PostgreSQL on this machine.
     """
@@ -52,11 +52,18 @@ def staged(town: City) -> Iterator[Stage]:
     try:
         url = cluster.start()
         migrate(url)
-        _publish(url, town)
-        yield Stage(home, url, town)
+        yield home, url
     finally:
         cluster.stop()
         shutil.rmtree(home, ignore_errors=True)
+
+
+@contextmanager
+def staged(town: City) -> Iterator[Stage]:
+    """A stage with the settings of a real store (every commit is on disk), as `served` makes it."""
+    with served() as (home, url):
+        _publish(url, town)
+        yield Stage(home, url, town)
 
 
 def _publish(url: str, town: City) -> None:

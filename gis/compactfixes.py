@@ -80,14 +80,8 @@ def compacted(fixes: Fixes, datum: npt.NDArray[np.int16]) -> CompactFixes:
 
 
 def joined(parts: Sequence[CompactFixes]) -> CompactFixes:
-    """All readings of several sets, one after the other."""
+    """All readings of several sets (at least one), one after the other."""
     columns: list[Any] = [np.concatenate([getattr(part, name) for part in parts]) for name in _FIELDS]
-    return CompactFixes(*columns)
-
-
-def no_fixes() -> CompactFixes:
-    """None at all."""
-    columns: list[Any] = [np.empty(0, kind) for kind in (np.int32, np.int64, np.int32, np.int32, np.int16, np.int16)]
     return CompactFixes(*columns)
 
 

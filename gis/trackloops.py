@@ -13,6 +13,9 @@ _DIRECTIONS = 8
 _COS = np.cos(np.arange(_DIRECTIONS) * np.pi / _DIRECTIONS)
 _SIN = np.sin(np.arange(_DIRECTIONS) * np.pi / _DIRECTIONS)
 
+#: Of places that scatter round one spot (normally, alike in both directions) one in 90 is farther off than this many median distances.
+_APART = 2.55
+
 
 @compiled
 def _widen(low: np.ndarray, high: np.ndarray, x: float, y: float) -> None:
@@ -47,12 +50,14 @@ def _fits(
 
 @compiled
 def find_stops(
-    x: np.ndarray, y: np.ndarray, at: np.ndarray, first: np.ndarray, diameter: float, micros: int, stop: np.ndarray
-) -> int:
+    x: np.ndarray, y: np.ndarray, at: np.ndarray, first: np.ndarray, diameter: float, micros: int, stop: np.ndarray,
+    follows: np.ndarray,
+) -> int:  # fmt: skip
     """`stop[i]` is the number of the stop that place i belongs to, or -1; returns how many there are.
 
     A place belongs to a stop when it lies in any window of at least `micros` whose places are all within a diameter. The places of
-    overlapping windows are one stop as long as one window holds them all. Piece p is the places first[p]..first[p + 1] - 1.
+    overlapping windows are one stop as long as one window holds them all; else `follows[i]` is true where the second begins: it was a
+    stay from the place before on. Piece p is the places first[p]..first[p + 1] - 1.
     A window over two runs of extents, as a queue of two stacks: every place is taken in twice.
     """
     count = 0
@@ -73,6 +78,7 @@ def find_stops(
             if end > max(begin, marked) and at[end - 1] - at[begin] >= micros:
                 if begin > label:
                     label = max(begin, marked)
+                    follows[label] = begin < marked
                     count += 1
                 stop[max(begin, marked) : end] = count - 1
                 marked = end
@@ -83,6 +89,31 @@ def find_stops(
                 offset, middle = begin, end
                 low[:], high[:] = np.inf, -np.inf
     return count
+
+
+@compiled
+def still_part(x: np.ndarray, y: np.ndarray, stop: np.ndarray, out: np.ndarray) -> None:
+    """`out` is `stop` without the first and the last places of each stop that lie apart: those were walked up to it and away from it.
+
+    Apart: farther from the stop's middle (the medians of x and of y) than `_APART` times the median distance to it.
+    """
+    out[:] = stop
+    begin = 0
+    while begin < stop.size:
+        end = begin + 1
+        while end < stop.size and stop[end] == stop[begin]:
+            end += 1
+        if stop[begin] >= 0:
+            metres = np.hypot(x[begin:end] - np.median(x[begin:end]), y[begin:end] - np.median(y[begin:end]))
+            limit = _APART * np.median(metres)
+            first, last = begin, end - 1
+            while metres[first - begin] > limit:
+                out[first] = -1
+                first += 1
+            while metres[last - begin] > limit:
+                out[last] = -1
+                last -= 1
+        begin = end
 
 
 @compiled

@@ -103,23 +103,24 @@ class Stops:
 def stops_of(tracks: Tracks, *, diameter_m: float = 60.0, at_least_s: float = 120.0, rejoin_s: float = 60.0) -> Stops:
     """Where members stayed: every fix that lies in some window of at least so long within a diameter.
 
-    No stop is wider than the diameter (the greatest of eight directions, at most 2 % below it): a slow drift is several.
+    No stop is wider than the diameter (the greatest of eight directions, at most 2 % below it): a slow drift is several, one from the
+    end of the other, so that no time of such a window is lost.
     Two stops of a piece less than `rejoin_s` and half a diameter apart are one: a single reading off does not end a stay. All
     else of a piece is moving.
     """
     from gis.trackloops import find_stops
 
-    of = np.full(len(tracks), -1, np.int64)
+    of, follows = np.full(len(tracks), -1, np.int64), np.zeros(len(tracks), dtype=bool)
     x, y = np.ascontiguousarray(tracks.metres.T)
-    count = find_stops(x, y, tracks.fixes.micros, tracks.first, diameter_m, round(at_least_s * MICRO), of)
+    count = find_stops(x, y, tracks.fixes.micros, tracks.first, diameter_m, round(at_least_s * MICRO), of, follows)
     first, last = _ends(of, count)
-    stops = _stops(tracks, first, last)
+    stops = _stops(tracks, first, last, follows)
     east, north = metres_per_degree(stops.lat[:-1])
     apart = np.hypot(np.diff(stops.lon) * east, np.diff(stops.lat) * north)
     piece = np.searchsorted(tracks.first, first, side="right")
     waited = (stops.begin[1:] - stops.end[:-1]).view(np.int64)
     one = (piece[1:] == piece[:-1]) & (apart <= diameter_m / 2) & (waited <= rejoin_s * MICRO)
-    return _stops(tracks, first[np.append(True, ~one)[: len(first)]], last[np.append(~one, True)[: len(last)]])
+    return _stops(tracks, first[np.append(True, ~one)[: len(first)]], last[np.append(~one, True)[: len(last)]], follows)
 
 
 def _ends(of: Ints, count: int) -> tuple[Ints, Ints]:
@@ -129,8 +130,8 @@ def _ends(of: Ints, count: int) -> tuple[Ints, Ints]:
     return still[bounds[:-1]], still[bounds[1:] - 1] if count else still[:0]
 
 
-def _stops(tracks: Tracks, first: Ints, last: Ints) -> Stops:
-    """The stops that the fixes first[s]..last[s] are."""
+def _stops(tracks: Tracks, first: Ints, last: Ints, follows: Flags) -> Stops:
+    """The stops that the fixes first[s]..last[s] are; one that `follows` takes over from the one before without a moment between."""
     fixes, size = tracks.fixes, last - first + 1
     step = np.zeros(len(tracks) + 1, np.int64)
     step[first] = 1
@@ -143,7 +144,10 @@ def _stops(tracks: Tracks, first: Ints, last: Ints) -> Stops:
         + column[first]
         for column in (fixes.lon, fixes.lat)
     ]
-    return Stops(fixes.member[first], fixes.at[first], fixes.at[last], middle[0], middle[1], of)
+    end = fixes.at[last]
+    taken_over = np.flatnonzero(follows[first[1:]])
+    end[taken_over] = fixes.at[first[1:][taken_over]]
+    return Stops(fixes.member[first], fixes.at[first], end, middle[0], middle[1], of)
 
 
 def walked(tracks: Tracks, stops: Stops | None = None, *, over_s: float = 20.0, within_m: float = 20.0) -> Tracks:
@@ -152,13 +156,15 @@ def walked(tracks: Tracks, stops: Stops | None = None, *, over_s: float = 20.0, 
     Positions are averaged over at most `over_s` and `within_m`; a stop is one place from its begin to its end; a piece keeps its
     first and last place. Fixes every 5 s with 5 m of noise otherwise triple a walk's length.
     """
-    from gis.trackloops import average
+    from gis.trackloops import average, still_part
 
     fixes, first = tracks.fixes, tracks.first
-    of = np.full(len(tracks), -1, np.int64) if stops is None else stops.of
+    of = np.full(len(tracks), -1, np.int64)
     room = 2 * len(tracks) + 2 * len(first)
     out, when, source = np.empty((room, 2)), np.empty(room, np.int64), np.empty(room, np.int64)
     x, y = np.ascontiguousarray(tracks.metres.T)
+    if stops is not None:
+        still_part(x, y, stops.of, of)
     used = average(x, y, fixes.micros, first, of, round(over_s * MICRO), within_m, out, when, source)
     source, out = source[:used], out[:used]
     piece = np.searchsorted(first, source, side="right") - 1

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from gis.partition import Geometries
 
 #: What there is to measure, and what is planned.
-JOBS = ("locate", "report", "batch")
-PLANNED = ("coverage", "hotspot", "redraw")
+JOBS = ("locate", "report", "batch", "coverage")
+PLANNED = ("hotspot", "redraw")
 
 #: PostGIS takes tens of microseconds a place.
 _POSTGIS_PLACES = 50_000
@@ -35,7 +35,7 @@ def register(app: typer.Typer) -> None:
     @app.command("bench")
     def bench(
         jobs: Annotated[
-            list[str] | None, typer.Argument(help="What to measure: locate (the default), report, batch")
+            list[str] | None, typer.Argument(help="What to measure: locate (the default), report, batch, coverage")
         ] = None,
         city: Annotated[str, typer.Option("--city", help="Synthetic city: A 57 grids, B 3,000, C 100,000")] = "B",
         places: Annotated[int, typer.Option("--places", help="Places asked for, at least 1,000")] = 1_000_000,
@@ -43,6 +43,7 @@ def register(app: typer.Typer) -> None:
         workers: Annotated[int, typer.Option("--workers", help="report: also with so many workers", min=1, max=8)] = 1,
         seconds: Annotated[float, typer.Option("--seconds", help="report: of every round", min=0.5, max=60)] = 4.0,
         rows: Annotated[int, typer.Option("--rows", help="batch: reports in a file", min=100)] = 100_000,
+        tracks: Annotated[int, typer.Option("--tracks", help="coverage: walks of 3,000 fixes", min=10)] = 1000,
         as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line instead of a table")] = False,
     ) -> None:
         """How quick this installation is, beside its peers, on a synthetic city: ratios of one run."""
@@ -50,6 +51,11 @@ def register(app: typer.Typer) -> None:
         _refuse_unknown(asked, city, places)
         if "locate" in asked:
             _locate(city, places, postgis, as_json)
+        if "coverage" in asked:
+            from api.benching.coverage import measured
+
+            with _one_core():
+                measured(city, tracks, postgis=postgis, as_json=as_json)
         if "report" in asked or "batch" in asked:
             from api.benching.table import staged_jobs
 
@@ -65,6 +71,8 @@ def _refuse_unknown(jobs: list[str], city: str, places: int) -> None:
             raise ParameterInvalid(f"there is no bench {job}; there is: {', '.join(JOBS)}", place="JOB")
     if city not in ("A", "B", "C"):
         raise ParameterInvalid("--city is A, B or C", place="--city")
+    if city == "C" and "coverage" in jobs:
+        raise ParameterInvalid("bench coverage takes city A or B: C has seven thousand million cells", place="--city")
     if places < 1000:
         raise ParameterInvalid("--places is at least 1000", place="--places")
     from importlib.util import find_spec

@@ -1,6 +1,6 @@
 """Fixes in the store: by day, 52 bytes each, written by COPY, found by BRIN; the same whatever the order in which they came.
 
-    lock the members' days (rows of fix_day) -> read what of them overlaps -> settle old and new together -> COPY what is new
+    lock the members' days (rows of fix_day) -> part by part: read what of them overlaps -> settle old and new -> COPY what is new
 
 What lies after everything that is known of a member's day, as fixes usually do, is written without reading anything.
 """
@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 import sqlalchemy as sa
 
-from gis.compactfixes import DAY_MICROS, CompactFixes, Flags, Ints, instants_in, joined, known_in, no_fixes, settled
+from gis.compactfixes import DAY_MICROS, CompactFixes, Flags, Ints, instants_in, joined, known_in, settled
 from gis.fixes import Duty, Fixes
 
 #: PostgreSQL counts microseconds from 2000-01-01.
@@ -31,6 +31,8 @@ _ROW: Final = np.dtype(
 )  # fmt: skip
 _HEAD: Final = b"PGCOPY\n\xff\r\n\0" + bytes(8)
 _END: Final = b"\xff\xff"
+#: Stored readings that new ones are settled with in one go: what bounds the memory.
+MOST_HELD: Final = 500_000
 #: Rows that are sent in one message.
 _ROWS_A_MESSAGE: Final = 20_000
 
@@ -38,7 +40,7 @@ LOCK_DAYS: Final = sa.text("""
     INSERT INTO fix_day AS d (member, day)
     SELECT * FROM unnest(CAST(:members AS integer[]), CAST(:days AS date[])) AS given(member, day) ORDER BY member, day
     ON CONFLICT (member, day) DO UPDATE SET change = d.change
-    RETURNING member, day, first_at, last_at
+    RETURNING member, day, fixes, first_at, last_at
 """)
 NOTE_DAYS: Final = sa.text("""
     UPDATE fix_day AS d SET fixes = d.fixes + n.more, first_at = least(d.first_at, n.first_at),
@@ -91,27 +93,53 @@ class _Days:
     first: Ints
     last: Ints
 
+    def rows_of(self, fixes: CompactFixes) -> Ints:
+        """Which of these days each reading is of; all readings are of one of them."""
+        found: Ints = np.searchsorted(_keys(self.member, self.day), _keys(fixes.member, fixes.at // DAY_MICROS))
+        return found
+
+
+@dataclass(frozen=True)
+class _Standing:
+    """What is stored of a member's day: how many readings, the first and the last instant (microseconds since 1970)."""
+
+    fixes: int
+    first: int
+    last: int
+
 
 def store_fixes(connection: sa.Connection, fixes: CompactFixes) -> Stored:
     """These readings are in the store, each once, by the rule of `gis.compactfixes`, when the caller commits.
 
     Their days exist afterwards. Readings of unknown members break `fix_member_fkey`. Writers of the same member's day wait for each other.
+    Memory stays flat however much is stored already: old and new are settled a part at a time.
     """
-    blank = np.zeros(len(fixes), dtype=bool)
+    repeated, elsewhere = np.zeros(len(fixes), dtype=bool), np.zeros(len(fixes), dtype=bool)
     if not len(fixes):
-        return Stored(blank, blank, 0, 0)
+        return Stored(repeated, elsewhere, 0, 0)
     new = settled(fixes)
     days = _days(new)
     for day in np.unique(days.day).tolist():
         connection.execute(sa.text("SELECT ensure_fix_day(:day)"), {"day": _date(day)})
-    held = _overlapping(connection, days, _locked(connection, days))
-    if not len(held):
-        _copy(connection, new)
-        _note(connection, days, days.count)
-        return Stored(blank, blank, len(new), 0)
-    repeated, elsewhere = known_in(fixes, held)
-    added, removed = _merge(connection, new, held)
+    part = _parts(days, _locked(connection, days))
+    of_new, of_told = (part[days.rows_of(some)] for some in (new, fixes))
+    added, removed = _add(connection, new.take(of_new == 0)), 0
+    for number in range(1, int(part.max()) + 1):
+        held = _held(connection, days, part == number)
+        told = np.flatnonzero(of_told == number)
+        repeated[told], elsewhere[told] = known_in(fixes.take(told), held)
+        came, went = _merge(connection, new.take(of_new == number), held)
+        added, removed = added + came, removed + went
     return Stored(repeated, elsewhere, added, removed)
+
+
+def _add(connection: sa.Connection, ordered: CompactFixes) -> int:
+    """Readings that overlap with nothing stored are stored; returns how many."""
+    if len(ordered):
+        days = _days(ordered)
+        _copy(connection, ordered)
+        _note(connection, days, days.count)
+    return len(ordered)
 
 
 def _merge(connection: sa.Connection, new: CompactFixes, held: CompactFixes) -> tuple[int, int]:
@@ -157,28 +185,41 @@ def _micros(at: datetime) -> int:
     return (at - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
 
 
-def _locked(connection: sa.Connection, days: _Days) -> dict[tuple[int, date], tuple[datetime, datetime]]:
-    """The members' days are ours until the transaction ends; from when to when each has fixes already, where it has."""
+def _locked(connection: sa.Connection, days: _Days) -> dict[tuple[int, date], _Standing]:
+    """The members' days are ours until the transaction ends; what each has already, where it has fixes."""
     given = {"members": days.member.tolist(), "days": [_date(day) for day in days.day.tolist()]}
     rows = connection.execute(LOCK_DAYS, given).all()
-    return {(row.member, row.day): (row.first_at, row.last_at) for row in rows if row.first_at is not None}
+    return {
+        (row.member, row.day): _Standing(row.fixes, _micros(row.first_at), _micros(row.last_at))
+        for row in rows
+        if row.first_at is not None
+    }
 
 
-def _overlapping(
-    connection: sa.Connection, days: _Days, known: dict[tuple[int, date], tuple[datetime, datetime]]
-) -> CompactFixes:
-    """What is stored of these members within the times of the new readings, of days in which both overlap."""
-    members, begins, ends = set(), [], []
-    columns = (days.member, days.day, days.first, days.last)
-    for member, day, first, last in zip(*(column.tolist() for column in columns), strict=True):
+def _parts(days: _Days, known: dict[tuple[int, date], _Standing]) -> Ints:
+    """In which part each member's day is settled with what is stored of it; 0: the times of old and new do not overlap.
+
+    A part is of one day (UTC), so that one look into one table reads it, and has at most `MOST_HELD` stored readings, or one member's.
+    """
+    part = np.zeros(len(days.member), np.int64)
+    number, fixes, begun = 0, 0, -1
+    columns = [column.tolist() for column in (days.member, days.day, days.first, days.last)]
+    for k in np.argsort(days.day, kind="stable").tolist():
+        member, day, first, last = (column[k] for column in columns)
         held = known.get((member, _date(day)))
-        if held is not None and first <= _micros(held[1]) and last >= _micros(held[0]):
-            members.add(member)
-            begins.append(first)
-            ends.append(last)
-    if not members:
-        return no_fixes()
-    return settled(read_compact(connection, _instant(min(begins)), _instant(max(ends) + 1), sorted(members)))
+        if held is None or first > held.last or last < held.first:
+            continue
+        if day != begun or fixes + held.fixes > MOST_HELD:
+            number, fixes, begun = number + 1, 0, day
+        part[k] = number
+        fixes += held.fixes
+    return part
+
+
+def _held(connection: sa.Connection, days: _Days, part: Flags) -> CompactFixes:
+    """What is stored of the members of a part within the times of their new readings, settled."""
+    begin, end = _instant(int(days.first[part].min())), _instant(int(days.last[part].max()) + 1)
+    return settled(read_compact(connection, begin, end, days.member[part].tolist()))
 
 
 def _copy(connection: sa.Connection, ordered: CompactFixes) -> None:

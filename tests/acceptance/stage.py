@@ -120,9 +120,10 @@ class Service:
 
 @dataclass(frozen=True)
 class Stage:
-    """A home with its private PostGIS."""
+    """A home with its private PostGIS; `more` are settings beside the usual ones."""
 
     home: Path
+    more: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def environment(self) -> dict[str, str]:
@@ -132,6 +133,7 @@ class Stage:
             "GRIDBEAT_HOME": str(self.home),
             "GRIDBEAT_API_KEYS": f"{KEY}:acceptance:admin",
             "COLUMNS": "300",
+            **self.more,
         }
 
     @property
@@ -194,12 +196,12 @@ def _wait_until_ready(service: Service, log: Path) -> None:
 
 
 @contextmanager
-def stage(work: Path, name: str) -> Iterator[Stage]:
-    """A stage below `work`; its database is stopped when the block ends (the folder goes with `work`)."""
+def stage(work: Path, name: str, **more: str) -> Iterator[Stage]:
+    """A stage (with these settings) below `work`; its database is stopped when the block ends (the folder goes with `work`)."""
     folder = work / name
     folder.mkdir()
     folder.chmod(0o755)  # the server's user looks in
-    made = Stage(folder / "home")
+    made = Stage(folder / "home", more)
     made.do("db", "migrate")
     try:
         yield made

@@ -103,6 +103,6 @@ def test_lines_are_shown_as_json_or_as_a_table(capsys: pytest.CaptureFixture[str
 
 
 def test_bench_refuses_what_is_not_there_yet() -> None:
-    refusal = CliRunner().invoke(app, ["bench", "report", "coverage"]).exception
+    refusal = CliRunner().invoke(app, ["bench", "report", "hotspot"]).exception
     assert isinstance(refusal, ParameterInvalid)
-    assert "locate, report, batch" in refusal.message
+    assert "locate, report, batch, coverage" in refusal.message

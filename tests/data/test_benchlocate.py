@@ -67,11 +67,12 @@ def test_shapely_and_geopandas_answer_as_they_should(town: City, places: Floats)
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        ("coverage", "not there yet"),
+        ("redraw", "not there yet"),
         ("hotspot", "not there yet"),
         ("nonsense", "no bench nonsense"),
         ("locate --city D", "A, B or C"),
         ("locate --places 3", "1000"),
+        ("coverage --city C", "A or B"),
     ],
 )
 def test_what_is_not_there_is_refused_before_anything_is_measured(words: str, said: str) -> None:

@@ -74,6 +74,16 @@ def still(points: Floats, times: Floats, diameter: float, least: float) -> list[
     return found.tolist()
 
 
+def standing(points: Floats, times: Floats, diameter: float, least: float) -> float:
+    """The seconds that lie in any window that is long enough and narrow enough, by trying them all."""
+    legs = np.zeros(len(points), dtype=bool)
+    for i in range(len(points)):
+        for end in range(i + 1, len(points) + 1):
+            if extent(points[i:end]) <= diameter and times[end - 1] - times[i] >= least:
+                legs[i : end - 1] = True
+    return float(np.diff(times)[legs[:-1]].sum())
+
+
 steps = st.tuples(
     st.sampled_from([0.0, 7.0, -9.0, 45.0]), st.sampled_from([0.0, 8.0, -6.0]), st.sampled_from([5.0, 40.0, 130.0])
 )
@@ -84,12 +94,15 @@ steps = st.tuples(
 def test_stops_are_those_of_the_definition(moves: list[tuple[float, float, float]]) -> None:
     x, y, t = np.cumsum(np.array(moves), axis=0).T
     walk = tracks(fixes(np.column_stack([t, x + 500, y + 500]).tolist()))
-    of = stops_of(walk, diameter_m=40.0, at_least_s=120.0, rejoin_s=-1.0).of
+    stops = stops_of(walk, diameter_m=40.0, at_least_s=120.0, rejoin_s=-1.0)
+    of = stops.of
     assert (of >= 0).tolist() == still(walk.metres, t, 40.0, 120.0)
     for stop in range(of.max() + 1):
         rows = np.flatnonzero(of == stop)
         assert rows.tolist() == list(range(rows[0], rows[-1] + 1))
         assert extent(walk.metres[rows]) <= 40.0
+    assert stops.seconds.sum() == pytest.approx(standing(walk.metres, t, 40.0, 120.0))
+    assert (stops.begin[1:] >= stops.end[:-1]).all()
 
 
 def test_stationary_time_is_kept() -> None:
@@ -111,6 +124,16 @@ def test_stationary_time_is_kept() -> None:
     assert seconds(averaged.fixes.at)[-1] == 2390.0
     assert averaged.joined.sum() == len(averaged) - 1
     assert length_m(averaged)[0] == pytest.approx(1.2 * 1190, rel=0.02)
+
+
+def test_the_way_to_a_door_and_away_from_it_is_no_part_of_the_stay() -> None:
+    """Up to a door at a corner and on round it, without noise: of 60 m round the door nothing is cut off."""
+    there, on = line(1.2, 250, 10), [(450.0 + t, 500.0, 500.0 + 1.2 * t) for t in np.arange(10.0, 251, 10).tolist()]
+    walk = tracks(fixes([*there, *[(t, 500.0, 500.0) for t in np.arange(260.0, 451, 10).tolist()], *on]))
+    averaged = walked(walk, stops_of(walk))
+    assert length_m(averaged)[0] == pytest.approx(600, rel=0.005)
+    door = frame().plane.metres(*_place(500, 500))
+    assert np.hypot(*(frame().plane.metres(averaged.fixes.lon, averaged.fixes.lat) - door).T).min() < 0.1
 
 
 def _place(x: float, y: float) -> tuple[Floats, Floats]:

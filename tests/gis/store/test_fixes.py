@@ -126,6 +126,37 @@ def test_shuffled_repeated_and_cut_arrival_gives_the_same_store(
     undo.rollback()
 
 
+@pytest.mark.parametrize("most", [1, 7, 10**6])
+def test_what_is_stored_already_is_read_a_part_at_a_time_and_nothing_is_lost(
+    connection: sa.Connection, members: list[int], monkeypatch: pytest.MonkeyPatch, most: int
+) -> None:
+    """Three members' readings of three days, every second one first: then all of them, some better, some elsewhere, some known."""
+    read: list[int] = []
+
+    def reading(*asked: Any) -> CompactFixes:
+        found = read_compact(*asked)
+        read.append(len(found))
+        return found
+
+    monkeypatch.setattr("gis.store.fixes.MOST_HELD", most)
+    monkeypatch.setattr("gis.store.fixes.read_compact", reading)
+    early = [at(86_400 * day + k, who) for day in (-1, 0, 1) for who in members for k in range(0, 10, 2)]
+    late = [(member, instant, 7 + k % 3, 8, k % 2, 0) for k, (member, instant, *_) in enumerate(early)]
+    new = [at(86_400 * day + k, who) for day in (-1, 0, 1) for who in members for k in range(1, 10, 2)]
+    store_fixes(connection, of(early))
+    chance = np.random.default_rng(1)
+    sent = [[*late, *new][k] for k in chance.permutation(len(late) + len(new)).tolist()]
+    found = store_fixes(connection, of(sent))
+    assert stored(connection) == sorted(rows(settled(of([*early, *sent]))))
+    known = {row[:4] for row in early}
+    instants = {row[:2] for row in early}
+    assert found.repeated.tolist() == [row[:4] in known for row in sent]
+    assert found.elsewhere.tolist() == [row[:4] not in known and row[:2] in instants for row in sent]
+    assert sum(row[2] for row in days(connection)) == len(stored(connection))
+    assert found.added - found.removed == len(stored(connection)) - len(early)
+    assert (sum(read), max(read)) == (len(early), {1: 5, 7: 5, 10**6: 15}[most])
+
+
 def parts(sent: list[Row], cuts: list[int]) -> Iterable[list[Row]]:
     edges = [0, *sorted(min(cut, len(sent)) for cut in cuts), len(sent)]
     return [sent[a:b] for a, b in pairwise(edges)]
