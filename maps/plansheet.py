@@ -183,13 +183,12 @@ def window(axes: Any, frame: tuple[float, float, float, float], extent: list[flo
     return height / frame[3]
 
 
-def shapes(axes: Any, features: list[Any], zorder: float, **how: Any) -> None:
-    """The features stand on the axes as one collection."""
+def shapes(axes: Any, features: list[Any], zorder: float, **how: Any) -> Any:
+    """The features stand on the axes as one collection, which is returned; None where there is nothing to draw."""
     from matplotlib.collections import PathCollection
 
     drawn = [paths(feature["geometry"]) for feature in features if feature["geometry"]["coordinates"]]
-    if drawn:
-        axes.add_collection(PathCollection(drawn, zorder=zorder, **how), autolim=False)
+    return axes.add_collection(PathCollection(drawn, zorder=zorder, **how), autolim=False) if drawn else None
 
 
 def _context(axes: Any, features: list[Any]) -> None:

@@ -5,7 +5,8 @@
   const word = (key, values) => gridbeat.word(key, values);
   const SMALLEST_LABEL_PX = 13; // a grid with less room than this has no text
   const PLACES_FROM_PX = 38; // places that are in time are drawn from this room in the typical grid on
-  const CROWD = 500; // more marks than this in view are drawn small
+  const ROOMY_PX = 26; // in narrower grids marks shrink with them, else they would hide the classes
+  const MANY = 400; // more grids than this have thin borders
   const NEAR_PX = 12;
 
   /** What each class is painted with on grids: a colour, or a pattern where colour alone would not do. */
@@ -13,7 +14,7 @@
     const c = gridbeat.data.colours, at = (name) => c["recency-" + name];
     const size = 10 * big;
     if (key === "late") return gridbeat.pattern("bars", at("late"), at("late-mark"), { size: 8 * big, width: 1.1, alpha: 0.6 });
-    if (key === "never") return gridbeat.pattern("crosses", at("never"), at("never-mark"), { size: 11 * big, width: 1.4 });
+    if (key === "never") return gridbeat.pattern("crosses", at("never"), at("never-mark"), { size: 13 * big, width: 1.3 });
     if (key === "unknown") return gridbeat.pattern("slashes", at("unknown"), at("unknown-mark"), { size, width: 1.6 });
     return at(key);
   };
@@ -37,6 +38,7 @@
       this.by = data.by === "street" && data.streets.lines.length ? "street" : "grid";
       this.groups = {};
       this.byCode = new Map(data.grids.features.map((f) => [f.properties.code, f]));
+      this.typical = gridbeat.median(data.grids.features.map((f) => f.properties.radius));
       this.spots = data.places.rows.map((row) => gridbeat.project(row.at[0], row.at[1]));
       this.points = data.grids.features.map((f) => gridbeat.project(f.properties.point[0], f.properties.point[1]));
       for (const name of ["switchLanguage", "unchoose", "zoomToAll"]) this[name] = this[name].bind(this);
@@ -88,7 +90,7 @@
       const context = (kind, style) => shapes(this.data.context.filter((f) => f.properties.kind === kind), style);
       const fills = Object.fromEntries(this.data.classes.map(({ key }) => [key, gridbeat.classFill(key, big)]));
       const alpha = this.data.basemap ? 0.6 : 1, grids = this.data.grids.features;
-      const border = { color: c["grid-border"], weight: 1.2 * big };
+      const border = { color: c["grid-border"], weight: (grids.length > MANY ? 0.5 : 1.2) * big };
       const levels = { community: 2.4, subdistrict: 3.4, district: 4.4 };
       const outline = (casing) => shapes(this.data.outlines.features, (f) => ({
         fill: false, color: casing ? c["community-casing"] : c.community, opacity: casing ? 0.85 : 1,
@@ -100,7 +102,7 @@
         // Water as lines alone: filled, it would be taken for a class.
         water: [context("water", { color: c["water-line"], weight: 1.1 * big, opacity: 0.45, fill: false })],
         street: [context("street", (f) => ({ color: c.street, weight: big * 1.2 * f.properties.width, opacity: 0.5 }))],
-        border: [shapes(grids, { color: c.community, weight: 1.3 * big, fill: false, opacity: 0.75 })],
+        border: [shapes(grids, { color: c.community, weight: (grids.length > MANY ? 0.6 : 1.3) * big, fill: false, opacity: 0.75 })],
         outlines: [outline(true), outline(false)],
         quiet: [shapes(this.data.outlines.features, { fill: false, color: c["grid-border"], weight: 2.2 * big, dashArray: "9 5", opacity: 0.6 })],
         seen: this.streetLayers(big),
@@ -132,17 +134,22 @@
     }
 
     // ------------------------------------------------------------------ texts and marks
+    /** Radius in pixels of the circle that fits into the typical grid. */
+    room() { return this.typical * gridbeat.pixelsPerDegree(this.map); }
+
+    /** The share of their size that marks and dots have: 1 where grids have room. */
+    smallness() { return Math.max(0.3, Math.min(1, this.room() / (ROOMY_PX * gridbeat.bigness()))); }
+
     paint(c, frame) {
       const rows = this.data.places.rows, seen = [], edge = 12 * frame.big;
-      const near = gridbeat.median(this.data.grids.features.map((f) => f.properties.radius)) * gridbeat.pixelsPerDegree(this.map) > PLACES_FROM_PX;
+      const near = this.room() > PLACES_FROM_PX * frame.big;
       for (let i = rows.length - 1; i >= 0; i--) {
         if (rows[i].state === "due" && !near) continue;
         const [x, y] = frame.pixel(this.spots[i].x, this.spots[i].y);
         if (x > -edge && y > -edge && x < frame.size.x + edge && y < frame.size.y + edge) seen.push([i, x, y]);
       }
-      const small = seen.length > CROWD;
       this.inView = seen;
-      for (const [i, x, y] of seen) gridbeat.paintMark(c, rows[i].state, x, y, (small ? 3.4 : 6.5) * frame.big);
+      for (const [i, x, y] of seen) gridbeat.paintMark(c, rows[i].state, x, y, 6.5 * frame.big * this.smallness());
       this.paintLabels(c, frame);
       if (this.chosenPlace !== undefined) this.ringPlace(c, frame);
     }

@@ -61,7 +61,7 @@
       this.speed = SPEEDS[1];
       this.playing = false;
       this.dots = [];
-      if (this.tracks.length) this.layer = gridbeat.canvasLayer(page.map, "tracks", 630, (c, frame) => this.paint(c, frame));
+      if (this.tracks.length) this.layer = gridbeat.canvasLayer(page.map, "tracks", 615, (c, frame) => this.paint(c, frame));
     }
 
     /** The time of day is set: dots, trail and texts follow. */
@@ -100,7 +100,7 @@
       this.dots = [];
       c.lineJoin = c.lineCap = "round";
       for (const [colour, width, alpha] of [[colours.halo, 4.6, 0.7], [colours.track, 2, 0.9]]) {
-        c.strokeStyle = colour; c.lineWidth = width * big; c.globalAlpha = alpha;
+        c.strokeStyle = colour; c.lineWidth = width * big * Math.max(0.5, this.page.smallness()); c.globalAlpha = alpha;
         c.beginPath();
         for (const track of this.tracks) this.trail(c, frame, track, this.at - TRAIL_S, this.at);
         c.stroke();
@@ -137,11 +137,11 @@
       if (!here) return;
       const [x, y] = frame.pixel(here.x, here.y), colours = gridbeat.data.colours;
       if (x < -20 || y < -20 || x > frame.size.x + 20 || y > frame.size.y + 20) { this.dots.push([track, x, y, here]); return; }
-      const r = (track === this.chosen ? 8 : 5.2) * frame.big;
+      const small = Math.max(0.5, this.page.smallness()), r = (track === this.chosen ? 8 : 5.2 * small) * frame.big;
       c.beginPath(); c.arc(x, y, r, 0, 2 * Math.PI);
       c.fillStyle = here.known ? colours["track-dot"] : colours["track-lost"];
       c.strokeStyle = here.known ? colours.halo : colours["track-dot"];
-      c.lineWidth = (here.known ? 1.6 : 2.2) * frame.big;
+      c.lineWidth = (here.known ? 1.6 : 2.2) * frame.big * small;
       c.fill(); c.stroke();
       this.dots.push([track, x, y, here]);
     }
@@ -201,14 +201,14 @@
       make("output", { id: "clock", for: "slider" }),
       make("input", { type: "range", id: "slider", min: time.begin / 60, max: time.end / 60, step: 1, "aria-label": word("coverage.time.slider"),
         oninput: (event) => { time.playing = false; gridbeat.labelPlay(time); time.set(event.target.value * 60); } }),
-      make("p", { class: "quiet" }, make("span", { id: "tracks-of" }, word("coverage.time", { date: gridbeat.data.day.date })), " ", make("span", { id: "count" })),
       make("select", { id: "speed", "aria-label": word("coverage.time.speed"), onchange: (event) => { time.speed = Number(event.target.value); } },
         SPEEDS.map((n) => option(n, word("coverage.time.minutes", { n }), n === time.speed))),
       make("select", { id: "member", "aria-label": word("coverage.time.member"),
         onchange: (event) => (event.target.value ? time.choose(byCode.get(event.target.value), true) : page.unchoose()) },
       option("", word("coverage.time.everybody", { n: gridbeat.number(members.length) })),
       members.map((one) => option(one.member, one.name))),
-      make("p", { class: "quiet key" }, make("i", { class: "dot" }), word("coverage.time.dot"), make("i", { class: "dot hollow" }), word("coverage.time.hollow"),
+      make("p", { class: "quiet key" }, make("span", { id: "tracks-of" }, word("coverage.time", { date: gridbeat.data.day.date })),
+        make("span", { id: "count" }), make("i", { class: "dot" }), word("coverage.time.dot"), make("i", { class: "dot hollow" }), word("coverage.time.hollow"),
         make("i", { class: "trail" }), word("coverage.time.trail", { n: TRAIL_S / 60 })));
     document.body.append(bar);
     gridbeat.labelPlay(time);
