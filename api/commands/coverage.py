@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
 from api.commands.map import checked_target, instant, language, pixels
 from api.coveragesource import CoverageRequest, coverage_from_store
 from gis.errors import ParameterInvalid
+
+if TYPE_CHECKING:
+    from maps.coverage import By
 
 Since = Annotated[
     str | None, typer.Option("--from", help="The window begins then (RFC 3339); default a revisit interval before --to")
@@ -55,9 +58,11 @@ def map_coverage(
     with coverage_from_store(asked) as opened:
         wish = CoverageMapWish(opened.zone, shown, names=True, positions=True, day=of)
         view = coverage_view(opened.connection, opened.kept, opened.found, wish)
+    asked_by = cast("By", by)
+    page = kind == ".html"
     _write(
-        out, render_png(view, width, height, by=by) if kind == ".png" else render_html(view, "inline", by=by).encode()
-    )  # type: ignore[arg-type]
+        out, render_html(view, "inline", by=asked_by).encode() if page else render_png(view, width, height, by=asked_by)
+    )
 
 
 def register(app: typer.Typer) -> None:
@@ -93,9 +98,8 @@ def _certified(opened: Any, kind: str, lang: Any) -> bytes:
         from data.overdue import certificate_json
 
         return orjson.dumps(certificate_json(opened.found, opened.now), option=orjson.OPT_INDENT_2)
-    from maps.certificate import render_html, render_pdf
-
     from data.certificate import certificate_view
+    from maps.certificate import render_html, render_pdf
 
     view = certificate_view(opened.found, opened.now, opened.zone, lang)
     return render_pdf(view) if kind == ".pdf" else render_html(view, "inline").encode()

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from api.commands.options import SHOWN, Commit
+
+if TYPE_CHECKING:
+    from api.settings import Settings
+    from data.spotchecks import DrawWish
+    from gis.store.engine import Connection
+    from gis.store.live import Live
 
 Number = Annotated[int, typer.Option("--number", "-n", help="So many grids; all of them where there are fewer.")]
 Seed = Annotated[
@@ -21,6 +27,18 @@ Reason = Annotated[str, typer.Option(help="What the spot check is for.")]
 Output = Annotated[
     Path | None, typer.Option("--output", "-o", metavar="OUT.csv", help="The inspector's list; also .xlsx.")
 ]
+
+
+def _recency(connection: Connection, live: Live, settings: Settings, wish: DrawWish) -> dict[str, float | None] | None:
+    from zoneinfo import ZoneInfo
+
+    from data.campaignevidence import grid_recency
+    from data.coverage import LiveCoverage
+    from data.coverageground import LiveGround
+    from data.evidence import LiveEvidence
+
+    kept = LiveCoverage(LiveEvidence(ZoneInfo(settings.timezone), settings.coverage_days), LiveGround())
+    return grid_recency(connection, live, kept, settings.sight_m, wish.layer, wish.at)
 
 
 def register(app: typer.Typer) -> None:
@@ -50,8 +68,9 @@ def spotcheck(
         refuse_output(output)
     wish = DrawWish(number, layer, parse_time(at, "--at") if at else None, seed, reason)
     live, who = Live(1), terminal_caller()
-    with opened(Settings()) as engine, engine.begin() as connection:
-        made = draw(connection, live, wish)
+    settings = Settings()
+    with opened(settings) as engine, engine.begin() as connection:
+        made = draw(connection, live, wish, _recency(connection, live, settings, wish))
         grids = named(
             connection, live, Moment(made.at, live.now(connection).known_at), [vars(one) for one in made.grids]
         )

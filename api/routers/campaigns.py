@@ -9,8 +9,20 @@ from fastapi import APIRouter, Depends, Query
 from api import roundbodies
 from api.answers import Json, id_cursor, to_cursor
 from api.choices import one_of
-from api.deps import BulkBody, Connection, Dispatcher, LiveBoundaries, Member, instant, known_parameters, parse_object
+from api.coveragedeps import CoverageKept
+from api.deps import (
+    BulkBody,
+    Connection,
+    Dispatcher,
+    LiveBoundaries,
+    Member,
+    SettingsInForce,
+    instant,
+    known_parameters,
+    parse_object,
+)
 from api.plandeps import only
+from data.campaignevidence import TownCampaignEvidence, campaign_evidence
 from data.campaignintake import campaign_of, change
 from data.campaigns import campaign_json, outlined
 from gis.partition import LAYERS
@@ -20,11 +32,22 @@ from gis.store.campaigns import keep_campaign, list_campaigns, read_campaign
 router = APIRouter(prefix="/v1/campaigns", tags=["rounds"], dependencies=[Depends(known_parameters)])
 
 FIELDS = ("code", "title", "kind", "begin", "end", "places", "place_kinds", "area", "note")
+
+
+def _evidence(
+    connection: Connection, boundaries: LiveBoundaries, kept: CoverageKept, given: SettingsInForce
+) -> TownCampaignEvidence | None:
+    return campaign_evidence(connection, boundaries, kept, given.sight_m)
+
+
+Evidence = Annotated[TownCampaignEvidence | None, Depends(_evidence, scope="function")]
 Layer = Annotated[str, Query(description="whose grids are told: general, dedicated, micro, frontage or unit")]
 
 
 @router.post("", status_code=201, summary="Begin a campaign", openapi_extra=roundbodies.CAMPAIGN)
-def begin(body: BulkBody, connection: Connection, boundaries: LiveBoundaries, who: Dispatcher) -> Json:
+def begin(
+    body: BulkBody, connection: Connection, boundaries: LiveBoundaries, evidence: Evidence, who: Dispatcher
+) -> Json:
     """About named `places`, all places of `place_kinds`, or an `area`. 409 `campaign-taken` when the code is in use; 404 names every code
     that no place has.
     """
@@ -33,7 +56,7 @@ def begin(body: BulkBody, connection: Connection, boundaries: LiveBoundaries, wh
     told = campaign_of(connection, boundaries, row)
     keep_campaign(connection, told, who.actor)
     audit.record(connection, who.actor, who.role, "campaign", f"campaign/{told.code}", row)
-    return _whole(connection, boundaries, told.code, 201)
+    return _whole(connection, boundaries, evidence, told.code, 201)
 
 
 @router.get("", summary="Campaigns, newest first")
@@ -52,25 +75,40 @@ def listed(
 
 
 @router.get("/{code}", summary="A campaign, and how far it is done")
-def read(_: Member, code: str, connection: Connection, boundaries: LiveBoundaries, layer: Layer = "general") -> Json:
+def read(
+    _: Member,
+    code: str,
+    connection: Connection,
+    boundaries: LiveBoundaries,
+    evidence: Evidence,
+    layer: Layer = "general",
+) -> Json:
     """Its places or its ground by grid, and what of it was done in the period, each figure with its denominator."""
     one_of(layer, [name for name, _, _ in LAYERS], "layer")
-    return _whole(connection, boundaries, code, layer=layer)
+    return _whole(connection, boundaries, evidence, code, layer=layer)
 
 
 @router.patch("/{code}", summary="Change or close a campaign", openapi_extra=roundbodies.CAMPAIGN_CHANGE)
-def amend(code: str, body: BulkBody, connection: Connection, boundaries: LiveBoundaries, who: Dispatcher) -> Json:
+def amend(
+    code: str, body: BulkBody, connection: Connection, boundaries: LiveBoundaries, evidence: Evidence, who: Dispatcher
+) -> Json:
     """Title, end, note, `closed`, and the places named in it; what changed stands in the audit."""
     row = parse_object(body)
     only(row, "title", "end", "closed", "note", "places")
     changed = change(connection, code, row).as_json()
     if changed:
         audit.record(connection, who.actor, who.role, "change campaign", f"campaign/{code}", changed)
-    return _whole(connection, boundaries, code)
+    return _whole(connection, boundaries, evidence, code)
 
 
 def _whole(
-    connection: Connection, boundaries: LiveBoundaries, code: str, status: int = 200, layer: str = "general"
+    connection: Connection,
+    boundaries: LiveBoundaries,
+    evidence: TownCampaignEvidence | None,
+    code: str,
+    status: int = 200,
+    layer: str = "general",
 ) -> Json:
     headers = {"Location": f"/v1/campaigns/{code}"} if status == 201 else None
-    return Json(campaign_json(connection, boundaries, read_campaign(connection, code), layer=layer), status, headers)
+    found = read_campaign(connection, code)
+    return Json(campaign_json(connection, boundaries, found, evidence, layer=layer), status, headers)

@@ -110,9 +110,8 @@ def certificate(
     now = boundaries.now(connection).at
     if f == "json":
         return Json(certificate_json(found, now))
-    from maps.certificate import render_html, render_pdf
-
     from data.certificate import certificate_view
+    from maps.certificate import render_html, render_pdf
 
     view = certificate_view(found, now, ZoneInfo(given.timezone), lang or given.language)
     after = BackgroundTask(give_back)

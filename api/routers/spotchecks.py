@@ -10,8 +10,10 @@ from starlette.responses import Response
 
 from api import roundbodies
 from api.answers import Json, id_cursor, to_cursor
-from api.deps import Connection, Dispatcher, JsonObject, LiveBoundaries, Supervisor, known_parameters
+from api.coveragedeps import CoverageKept
+from api.deps import Connection, Dispatcher, JsonObject, LiveBoundaries, SettingsInForce, Supervisor, known_parameters
 from api.plandeps import only
+from data.campaignevidence import grid_recency
 from data.spotchecks import draw, keep, sheet_csv, spotcheck_json, take_outcome, wish_of
 from gis.store import audit
 from gis.store.spotchecks import list_draws
@@ -20,12 +22,21 @@ router = APIRouter(prefix="/v1/spotchecks", tags=["rounds"], dependencies=[Depen
 
 
 @router.post("", status_code=201, summary="Draw grids for a spot check", openapi_extra=roundbodies.DRAW)
-def make(body: JsonObject, connection: Connection, boundaries: LiveBoundaries, who: Supervisor) -> Json:
+def make(
+    body: JsonObject,
+    connection: Connection,
+    boundaries: LiveBoundaries,
+    kept: CoverageKept,
+    given: SettingsInForce,
+    who: Supervisor,
+) -> Json:
     """A sample by community and class of risk, with the reasons and the probability of every grid. The same seed, n, layer and instant
     give the same grids as long as what was known of that instant is the same.
     """
     only(body, "n", "seed", "layer", "at", "reason")
-    made = draw(connection, boundaries, wish_of(body))
+    wish = wish_of(body)
+    recency = grid_recency(connection, boundaries, kept, given.sight_m, wish.layer, wish.at)
+    made = draw(connection, boundaries, wish, recency)
     uid = keep(connection, made, who.actor, who.role)
     return Json(spotcheck_json(connection, boundaries, uid), 201, {"Location": f"/v1/spotchecks/{uid}"})
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import numpy as np
 import orjson
 import pytest
 import sqlalchemy as sa
@@ -54,8 +55,6 @@ def shift(asking: Asking, code: str, begin: datetime, hours: float = 2) -> None:
 
 def walk(asking: Asking, code: str, begin: datetime, *way: tuple[float, float], minutes: float = 60) -> int:
     """A member walks along a way (hundredths of a degree) in so many minutes, a fix every half minute."""
-    import numpy as np
-
     steps = int(minutes * 2) + 1
     along = np.linspace(0, len(way) - 1, steps)
     x, y = (np.interp(along, np.arange(len(way)), [one[k] for one in way]) for k in (0, 1))
@@ -267,6 +266,42 @@ def test_the_certificate_tells_shares_and_the_oldest_place(town: Asking) -> None
     assert [(g["grid"], g["places"], g["on_time"], g["late"], g["unknown"]) for g in found["grids"]] == [
         ("A1", 2, 1, 1, 0), ("A2", 1, 0, 0, 1), ("B3", 1, 0, 0, 1),
     ]  # fmt: skip
+
+
+# --- what else asks for evidence -------------------------------------------------------------------------------------
+
+
+def test_campaigns_count_what_was_walked_and_where_members_stayed(town: Asking) -> None:
+    """Of the southern half of A1 and the whole of A2 the band along the south street was seen; m1 stood at P1."""
+    patrolled(town)
+    period = {"begin": (TODAY - DAY).isoformat(), "end": (NOW + DAY).isoformat()}
+    import shapely
+
+    area = shapely.geometry.mapping(square(0, 0, 1, 0.5).union(square(0, 1, 1, 2)))
+    told = {"code": "straw", "title": "秸秆禁烧", "kind": "秸秆禁烧", "area": area} | period
+    assert town.http.post("/v1/campaigns", json=told).status_code == 201
+    straw = {row["grid"]: row for row in town.http.get("/v1/campaigns/straw").json()["done"]["grids"]}
+    assert straw["A1"]["numerator"] == pytest.approx(756 * 25 + np.pi * 25**2 / 2, rel=0.04)  # cells of 5 m
+    assert straw["A1"]["denominator"] == pytest.approx(943.5 * 554.5, rel=0.01)
+    assert [straw[grid]["state"] for grid in ("A1", "A2")] == ["missed", "unknown"]
+    told = {"code": "gas", "title": "燃气", "kind": "燃气", "places": ["P1", "P2", "P4"]} | period
+    assert town.http.post("/v1/campaigns", json=told).status_code == 201
+    gas = {row["grid"]: row for row in town.http.get("/v1/campaigns/gas").json()["done"]["grids"]}
+    assert [(gas[g]["numerator"], gas[g]["denominator"], gas[g]["state"]) for g in ("A1", "A2")] == [
+        (1, 2, "missed"),
+        (0, 1, "unknown"),
+    ]
+
+
+def test_spot_checks_know_how_long_ago_grids_were_seen(town: Asking) -> None:
+    patrolled(town)
+    drawn = town.http.post("/v1/spotchecks", json={"n": 3, "seed": 5}).json()
+    reasons = {one["code"]: one["reason_en"] for one in drawn["grids"]}
+    assert "days ago" in reasons["A1"]
+    assert "never, or unknown" in reasons["A2"]
+    assert drawn["parameters"]["recency"] is True
+    answer = town.http.get(f"/v1/spotchecks/{drawn['id']}?verify=true").json()
+    assert answer["reproduced"] is True
 
 
 # --- who may see, what is refused ------------------------------------------------------------------------------------
