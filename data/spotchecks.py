@@ -98,7 +98,8 @@ def draw(
     frame, parts = framed(risks, weighing)
     seed = secrets.randbelow(MOST_SEED + 1) if wish.seed is None else wish.seed
     drawn = _sampled(frame, wish.n, seed)
-    told = reasons(risks, frame, parts, drawn)
+    names = {unit.code: unit.name for unit in state.boundaries.units.values()}
+    told = reasons(risks, frame, parts, drawn, names)
     grids = tuple(
         DrawnGrid(frame.uid[row], partition.codes[row], rank, frame.stratum[row], float(drawn.probability[row]), zh, en)
         for rank, (row, (zh, en)) in enumerate(zip(drawn.rows.tolist(), told, strict=True), 1)

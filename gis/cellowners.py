@@ -75,30 +75,52 @@ def _cut(frame: CellFrame, codes: tuple[str, ...], parts: Iterable[npt.NDArray[n
 def owners_within(owners: CellOwners, area: Any) -> CellOwners:
     """The same owners on the cells whose centre the area (a polygon, WGS 84; its edge counts) covers; all others are nobody's."""
     ground = GridIndex.of([partition_of(["area"], [area])])
-    lines = _BATCH * owners.frame.columns * SIDE
-    parts = (
-        _within(owners, ground, line, min(line + lines, len(owners.start) - 1))
-        for line in range(0, len(owners.start) - 1, lines)
-    )
+    near = _tiles_within(owners.frame, area)
+    lines, last = _BATCH * owners.frame.columns * SIDE, len(owners.start) - 1
+    parts = (_within(owners, ground, near, line, min(line + lines, last)) for line in range(0, last, lines))
     return _cut(owners.frame, owners.codes, parts)
 
 
-def _within(owners: CellOwners, ground: GridIndex, low: int, high: int) -> npt.NDArray[np.int32]:
+#: What a tile has of an area: nothing, perhaps some of its cells, all of them.
+_NONE, _SOME, _ALL = range(3)
+
+
+def _tiles_within(frame: CellFrame, area: Any) -> npt.NDArray[np.uint8]:
+    """Which of these each tile is, by its corners in degrees, a cell farther out: more than a tile's edges bend there."""
+    column, row = np.meshgrid(np.arange(frame.columns, dtype=np.float64), np.arange(frame.rows, dtype=np.float64))
+    corners = [(-1, -1), (SIDE + 1, -1), (SIDE + 1, SIDE + 1), (-1, SIDE + 1)]
+    places = [frame.places((column * SIDE + dx).ravel(), (row * SIDE + dy).ravel()) for dx, dy in corners]
+    tiles = shapely.polygons(np.stack(places, axis=1))
+    shapely.prepare(area)
+    return np.select([shapely.covers(area, tiles), shapely.intersects(area, tiles)], [_ALL, _SOME], _NONE).astype(
+        np.uint8
+    )
+
+
+def _within(
+    owners: CellOwners, ground: GridIndex, near: npt.NDArray[np.uint8], low: int, high: int
+) -> npt.NDArray[np.int32]:
     """(lines, SIDE) grids of the cells of the lines low..high - 1 that lie in an area, -1: nobody's."""
     found = np.full((high - low, SIDE), -1, np.int32)
-    runs = slice(owners.start[low], owners.start[high])
+    line = np.repeat(np.arange(low, high), np.diff(owners.start[low : high + 1]))
+    runs = owners.start[low] + np.flatnonzero(near[line // SIDE] != _NONE)
+    line = line[runs - owners.start[low]]
     length = owners.end[runs].astype(np.int64) - owners.begin[runs] + 1
-    line = np.repeat(np.arange(low, high), np.diff(owners.start[low : high + 1])).repeat(length)
-    first = np.cumsum(length) - length
-    cell = np.arange(len(line)) - np.repeat(first - owners.begin[runs], length)
-    tile, row = np.divmod(line, SIDE)
-    tile_row, tile_column = np.divmod(tile, owners.frame.columns)
-    lon, lat = np.ascontiguousarray(owners.frame.places(tile_column * SIDE + cell + 0.5, tile_row * SIDE + row + 0.5).T)
-    west, south, east, north = shapely.total_bounds(ground.geometry)
-    near = np.flatnonzero((lon >= west) & (lon <= east) & (lat >= south) & (lat <= north))
-    kept = near[ground.locate(lon[near], lat[near], distance=False).winner >= 0]
-    found[line[kept] - low, cell[kept]] = np.repeat(owners.grid[runs], length)[kept]
+    cell = np.arange(length.sum()) - np.repeat(np.cumsum(length) - length - owners.begin[runs], length)
+    line, grid = np.repeat(line, length), np.repeat(owners.grid[runs], length)
+    inside = near[line // SIDE] == _ALL
+    asked = np.flatnonzero(~inside)
+    inside[asked] = ground.locate(*_centres(owners.frame, line[asked], cell[asked]), distance=False).winner >= 0
+    found[line[inside] - low, cell[inside]] = grid[inside]
     return found
+
+
+def _centres(frame: CellFrame, line: Ints, cell: Ints) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Lon and lat of the centres of cells of lines."""
+    (row, column), inner = np.divmod(line // SIDE, frame.columns), line % SIDE
+    x, y = ((tile * SIDE + at).astype(np.float64) + 0.5 for tile, at in ((column, cell), (row, inner)))
+    lon, lat = np.ascontiguousarray(frame.places(x, y).T)
+    return lon, lat
 
 
 def _owners(

@@ -53,5 +53,5 @@ def test_the_list_for_the_inspector_goes_to_a_file(terminal: Terminal, tmp_path:
     [("-n", 0), ("-n", "many"), (), ("-n", 1, "--seed", -1), ("-n", 1, "--layer", "none"), ("-n", 1, "--layer", "micro"),
      ("-n", 1, "-o", "out.docx")],
 )  # fmt: skip
-def test_wrong_usage_is_two(terminal: Terminal, words: tuple[object, ...]) -> None:
-    assert terminal.run("spotcheck", *words).code == 2
+def test_wrong_usage_is_two(asking: Asking, monkeypatch: pytest.MonkeyPatch, words: tuple[object, ...]) -> None:
+    assert Terminal(asking.url, monkeypatch).run("spotcheck", *words).code == 2

@@ -67,12 +67,12 @@ def test_every_grid_says_why_it_was_drawn(asking: Asking) -> None:
     assert grids["B3"]["stratum"] == "V2 unchecked"
     assert (
         grids["B3"]["reason_zh"]
-        == "分层：V2，久未抽查，1个网格抽1个；权重1.000 = (1 事件+0.00（未结0件，近期已结0件）)；必抽。"
+        == "分层：乙村，久未抽查，1个网格抽1个；权重1.000 = 1 + 事件0.00（未结0件，近期已结0件）；必抽。"
     )
     (other,) = set(grids) - {"B3"}
     assert grids[other]["probability"] == 0.5
     assert grids[other]["reason_en"] == (
-        "stratum V1, no spot check for long: 1 of 2 grids; weight 1.000 = (1 events +0.00 (0 open, 0 closed lately)); "
+        "stratum 甲村, no spot check for long: 1 of 2 grids; weight 1.000 = 1 + 0.00 events (0 open, 0 closed lately); "
         "probability 50.0 %."
     )
     assert (grids[other]["name"], grids[other]["path"]) in {("南桥", "甲村"), ("甲二", "甲村")}
@@ -122,7 +122,7 @@ def test_a_grid_that_was_just_checked_is_drawn_less_often(own: Asking) -> None:
     (code,) = [one["code"] for one in first["grids"]]
     own.as_("s-key").patch(f"/v1/spotchecks/{first['id']}/grids/{code}", json={"outcome": "fine"})
     again = {one["code"]: one for one in draw(own, 3).json()["grids"]}
-    assert "×0.10" in again[code]["reason_zh"]
+    assert "× 0.10（0天前抽查过）" in again[code]["reason_zh"]
     assert sum("×" in one["reason_zh"] for one in again.values()) == 1
 
 

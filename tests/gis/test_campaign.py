@@ -133,6 +133,7 @@ AREAS = {
     "a triangle": degrees(shapely.Polygon([(20, 30), (900, 60), (450, 700)])),
     "with a hole": degrees(shapely.box(100, 100, 900, 700) - shapely.box(300, 300, 600, 500)),
     "in two parts": shapely.union_all([square(0, 0, 50, 50), square(700, 700, 1300, 1000)]),
+    "three tiles and more": square(-50, -50, 1100, 900),
     "all": square(-100, -100, 1400, 1400),
     "none of it": square(300, 900, 400, 1000),
 }
