@@ -9,13 +9,16 @@ from typing import Any, Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from api.bulk import ARROW, TABLES
+from data.datumwatch import DatumWatch, stored_ground
 from data.fixes import FixesTaken, FixPolicy, gathered, take_fixes
 from data.fixrows import FixRows, plan_fixes, rows_of_arrow, table_rows
 from data.rowchunk import Rejection
 from data.tables import open_table
 from gis.crs import parse_datum
+from gis.datumalarm import told
 from gis.errors import BodyUnreadable, ParameterInvalid
 from gis.store.engine import Connection
+from gis.store.live import Live
 
 #: Rejected rows that an answer spells out; all are counted.
 SHOWN: Final = 100
@@ -34,6 +37,7 @@ def zone_of(name: str | None) -> tzinfo | None:
 
 def accept_fixes(
     connection: Connection,
+    live: Live,
     body: bytes,
     kind: str,
     policy: FixPolicy,
@@ -43,7 +47,7 @@ def accept_fixes(
     member: str | None = None,
     zone: tzinfo | None = None,
 ) -> dict[str, Any]:
-    """The figures of a body that was stored in the caller's transaction, and its first rejected rows with reasons."""
+    """The figures of a body that was stored in the caller's transaction, its first rejected rows with reasons, and warnings."""
     refused: list[Rejection] = []
 
     def tell(rejections: list[Rejection]) -> None:
@@ -54,15 +58,29 @@ def accept_fixes(
         "datum": None if crs is None else parse_datum(crs),
         "zone": zone,
     }
-    taken = FixesTaken()
+    taken, watch = FixesTaken(), DatumWatch()
     for rows in gathered(_rows(body, kind, options)):
+        watch.see_fixes(rows)
         taken.add(take_fixes(connection, rows, policy, now, tell=tell))
     if not taken.rows:
         raise BodyUnreadable("the body holds no fixes", place="body")
     results = [
         {"row": one.row, "code": one.code, "reason": one.reason} for one in sorted(refused, key=lambda one: one.row)
     ]
-    return taken.as_json() | {"results": results}
+    return taken.as_json() | {"results": results, "warnings": _warnings(connection, live, watch)}
+
+
+def _warnings(connection: Connection, live: Live, watch: DatumWatch) -> list[dict[str, Any]]:
+    """What somebody should look at in a body that was taken: positions that fit clearly better in another datum than the declared one."""
+    if not watch.can_tell:
+        return []
+    return [
+        {
+            "code": "datum-suspected", "declared": one.declared, "suspected": one.suspected, "places": one.places,
+            "reason": "; ".join(line.strip() for line in told(one)),
+        }
+        for one in watch.alarms(stored_ground(connection, live))
+    ]  # fmt: skip
 
 
 def _rows(body: bytes, kind: str, options: dict[str, Any]) -> Iterable[FixRows]:

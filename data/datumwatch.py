@@ -11,15 +11,15 @@ import numpy as np
 import numpy.typing as npt
 
 from data.batch import TableRows
+from data.fixrows import FixRows
 from data.intake import Submission
 from data.rowchunk import RowChunk
 from data.tables import as_numbers
 from gis.crs import from_storage, parse_datum
-from gis.datumalarm import Covers, DatumReport, Places, Streets, examine
+from gis.datumalarm import MIN_DECIDING, Covers, DatumReport, Places, Streets, examine
 from gis.errors import DatumUnknown
 from gis.locate import GridIndex
 from gis.store.channels import channel_places
-from gis.store.context import read_streets
 from gis.store.engine import Connection
 from gis.store.live import Live
 
@@ -51,8 +51,7 @@ def ground_of(index: GridIndex | None, streets: Streets | None = None) -> Ground
 def stored_ground(connection: Connection, live: Live) -> Ground:
     """The grids in force now and the streets that are loaded."""
     index = live.state(connection, live.now(connection)).index
-    lines = read_streets(connection)
-    return ground_of(index, Streets(lines) if len(lines) else None)
+    return ground_of(index, live.streets.streets(connection))
 
 
 @dataclass
@@ -64,6 +63,17 @@ class DatumWatch:
     def see(self, datum: str, x: Floats, y: Floats) -> None:
         """These places are declared in this datum, as they came in."""
         self.places[datum].add(x, y)
+
+    def see_fixes(self, rows: FixRows) -> None:
+        """The places of these readings, each in its own datum; those of a datum that nobody knows are left out."""
+        for index, datum in enumerate(rows.datums):
+            own = rows.datum == index
+            self.see(datum.name, rows.x[own], rows.y[own])
+
+    @property
+    def can_tell(self) -> bool:
+        """Whether the places of any datum are enough to say something."""
+        return any(len(places.x) >= MIN_DECIDING for places in self.places.values())
 
     def see_submissions(self, submissions: Iterable[Submission]) -> None:
         """The positions of these reports, each in its own datum."""

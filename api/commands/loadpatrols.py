@@ -100,9 +100,7 @@ def _fix_rows(file: Path, crs: str | None, encoding: str | None, given: dict[str
 def _seen(parts: Iterable[FixRows], watch: DatumWatch) -> Iterator[FixRows]:
     """The same parts; the watch has seen their places."""
     for rows in parts:
-        for index, datum in enumerate(rows.datums):
-            own = rows.datum == index
-            watch.see(datum.name, rows.x[own], rows.y[own])
+        watch.see_fixes(rows)
         yield rows
 
 

@@ -34,7 +34,7 @@ def fixes(
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     policy = FixPolicy(settings.fixes_off_duty, settings.fixes_kept_days)
     now = boundaries.now(connection).at
-    return Json(accept_fixes(connection, body, kind, policy, now, crs=crs, member=member, zone=zone_of(tz)))
+    return Json(accept_fixes(connection, boundaries, body, kind, policy, now, crs=crs, member=member, zone=zone_of(tz)))
 
 
 @router.post("/checkins", status_code=201, summary="A member checks in", openapi_extra=bodies.CHECKIN)

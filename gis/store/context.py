@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -9,6 +10,8 @@ from typing import Any
 import numpy as np
 import shapely
 import sqlalchemy as sa
+
+from gis.datumalarm import Streets
 
 
 @dataclass(frozen=True)
@@ -60,3 +63,30 @@ def read_streets(connection: sa.Connection) -> Any:
     """The lines of all streets (an array of shapes, WGS 84); empty when none are known."""
     shapes = shapely.from_wkb([bytes(shape) for shape in connection.execute(STREETS).scalars()])
     return np.asarray(shapes, dtype=object)
+
+
+#: Loading or drawing streets again gives them new ids.
+STREETS_AS_STORED = sa.text("""
+    SELECT (SELECT (count(*), max(id))::text FROM street) || (SELECT (count(*), max(id))::text FROM context_shape WHERE kind = 'street')
+""")
+
+
+class LiveStreets:
+    """The streets as this process knows them, read anew when others are stored. Safe in threads."""
+
+    def __init__(self) -> None:
+        self._held: tuple[str, Streets | None] = ("", None)
+        self._lock = threading.Lock()
+
+    def streets(self, connection: sa.Connection) -> Streets | None:
+        """What distances to streets are measured with; None when no streets are known."""
+        stored: str = connection.execute(STREETS_AS_STORED).scalar_one()
+        with self._lock:
+            if self._held[0] != stored:
+                lines = read_streets(connection)
+                made = Streets(lines) if len(lines) else None
+                if made is not None:
+                    # GEOS finishes a tree and a prepared shape when they are first asked, which two threads must not do at once.
+                    made.distance_m(np.array([made.hull.centroid.x]), np.array([made.hull.centroid.y]))
+                self._held = (stored, made)
+            return self._held[1]

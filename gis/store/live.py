@@ -24,6 +24,7 @@ from gis.locate import GridIndex
 from gis.partition import Boundaries, Partition
 from gis.policy import PolicyDocument
 from gis.store.boundaries import Moment, newest_generation, read_boundaries
+from gis.store.context import LiveStreets
 from gis.store.gazetteer import LiveGazetteer
 from gis.store.generations import clock
 from gis.store.households import LiveHouseholds
@@ -102,6 +103,7 @@ class Live:
         self._lock = threading.Lock()
         self.gazetteer = LiveGazetteer()
         self.households = LiveHouseholds()
+        self.streets = LiveStreets()
 
     def policy(self, connection: sa.Connection, number: int | None = None) -> PolicyDocument:
         """A version of the policy by its number, the newest without one; each is read once."""

@@ -173,6 +173,24 @@ def test_a_check_in_is_judged_by_the_boundary_of_its_instant(moving: Asking) -> 
     assert before.json()["generation"] < after.json()["generation"]
 
 
+@pytest.mark.parametrize(
+    ("day", "expected"), [(3, "inside inside inside outside"), (4, "inside outside outside outside")]
+)
+def test_a_check_in_five_metres_off_the_old_and_the_new_border_is_judged_by_its_day(
+    moving: Asking, day: int, expected: str
+) -> None:
+    """A1's eastern border moves some 280 m west at the beginning of the fourth day."""
+    west = RENAMED_WEST | {"A1": ("南桥", "V1", square(0, 0, 0.7, 1))}
+    moved = {"B3": ("乙三", "V2", square(0.7, 0, 2, 1).union(square(1, 1, 2, 2)))}
+    Drawn(moving.url).publish(incoming(west | moved), effective_at=NOON + 3 * 24 * HOUR)
+    minute = (day - 1) * 24 * 60 + 30
+    spots = [edge + metres * METRE for edge in (LON + 0.007, EAST_EDGE) for metres in (-5, 5)]
+    found = [checkin(moving, lon, minute=minute + k).json() for k, lon in enumerate(spots)]
+    assert " ".join(one["standing"] for one in found) == expected
+    border = EAST_EDGE if day < 4 else LON + 0.007
+    assert [one["distance_m"] for one in found] == pytest.approx([(border - lon) / METRE for lon in spots], abs=0.05)
+
+
 def test_a_check_in_in_gcj02_is_where_it_is(post: Asking) -> None:
     x, y = (float(one[0]) for one in from_storage([EAST_EDGE - 5 * METRE], [LAT + 0.003], parse_datum("gcj02")))
     assert checkin(post, x, y, crs="gcj02").json()["standing"] == "inside"
@@ -351,6 +369,26 @@ def test_one_member_may_be_said_for_all(post: Asking) -> None:
 )  # fmt: skip
 def test_a_body_without_fixes_is_refused(asking: Asking, body: bytes, media: str, code: str) -> None:
     assert asking.http.post("/v1/fixes", content=body, headers={"Content-Type": media}).json()["code"] == code
+
+
+def eastern_walk(datum: str, count: int = 48) -> list[dict[str, Any]]:
+    """All along the east of the town, as a device of this datum tells it: in GCJ-02 some 450 m farther east, where nobody's grid is."""
+    lon = [LON + 0.0165 + n % 3 * 1.1e-3 for n in range(count)]
+    lat = [LAT + 0.003 + n // 3 * 1.05e-3 for n in range(count)]
+    x, y = from_storage(lon, lat, parse_datum(datum))
+    return [fix(n, float(a), float(b)) for n, (a, b) in enumerate(zip(x, y, strict=True))]
+
+
+def test_fixes_called_wgs84_that_are_gcj02_are_stored_with_a_warning(post: Asking) -> None:
+    walk = eastern_walk("gcj02")
+    (warning,) = send(post, *walk)["warnings"]
+    told = {name: warning[name] for name in ("code", "declared", "suspected", "places")}
+    assert told == {"code": "datum-suspected", "declared": "wgs84", "suspected": "gcj02", "places": 48}
+    assert "datum alarm: 48 places declared wgs84 look like gcj02" in warning["reason"]
+    assert len(stored(post)) == 48
+    assert send(post, *walk, path="/v1/fixes?crs=gcj02")["warnings"] == []
+    assert send(post, *eastern_walk("wgs84"))["warnings"] == []
+    assert send(post, *eastern_walk("gcj02", 29))["warnings"] == []  # too few to say so
 
 
 # -- on post ----------------------------------------------------------------------------------------------------------

@@ -102,6 +102,34 @@ def test_a_member_in_two_places_at_once_is_believed_in_one() -> None:
     assert found.counts["jump"] + found.counts["speed"] == len(there)
 
 
+@pytest.mark.parametrize("wrong_s", [3600.0, -3600.0])
+def test_while_a_device_s_clock_is_an_hour_off_its_fixes_are_not_believed(wrong_s: float) -> None:
+    """A ride of three hours at 8 m/s; ten fixes of the middle are told an hour later or earlier than they were."""
+    second = np.arange(0.0, 3 * 3600, 30)
+    wrong = (second >= 5400) & (second < 5700)
+    east = 121.0 + second * 8 / 94_000
+    at = np.datetime64("2026-03-02", "us") + np.rint((second + wrong * wrong_s) * 1e6).astype("timedelta64[us]")
+    found = cleaned(fixes_of(np.zeros(len(second)), at, east, np.full(len(second), 32.0), np.full(len(second), 5.0)))
+    reasons = [REASONS[k] for k in found.reason[wrong].tolist()]
+    assert set(reasons) <= {"jump", "two-places"}
+    # At those ten instants two places are told alike exactly, so neither is believed; all else is.
+    at_them = np.isin(at, at[wrong])
+    assert set(found.reason[~at_them].tolist()) == {0}
+    assert not np.isin(found.fixes.at, at[wrong]).any()
+
+
+def test_a_clock_that_jumps_to_tomorrow_or_was_never_set_is_left_out_and_what_follows_is_kept() -> None:
+    walk = fixes(line(1.2, 100, 10))
+    at = walk.at.copy()
+    at[3:5] += np.timedelta64(1, "D")
+    at[7] = np.datetime64("1970-01-01T00:00:09", "us")
+    told = Fixes(walk.member, at, walk.lon, walk.lat, walk.accuracy_m)
+    found = clean(told, now=DAY + np.timedelta64(12, "h"))
+    assert [REASONS[k] for k in found.reason.tolist()] == [
+        "future" if k in (3, 4) else "ancient" if k == 7 else "kept" for k in range(11)
+    ]
+
+
 def test_off_duty_is_left_out_whatever_way_shifts_overlap() -> None:
     walk = fixes(line(1.2, 600, 60))  # 0, 60 ... 600
     spans = [(0, at(60), at(180)), (0, at(120), at(300)), (0, at(120), at(300)), (1, at(300), at(600))]

@@ -20,7 +20,7 @@ from gis.errors import (
     StateConflict,
 )
 from gis.store.boundaries import Moment
-from gis.store.context import Context, read_streets, replace_context
+from gis.store.context import Context, LiveStreets, read_streets, replace_context
 from gis.store.duty import Span, delete_span, keep_span, spans
 from gis.store.ids import uuid7
 from gis.store.members import NewMember, belongings, find_member, keep_member, list_members
@@ -320,3 +320,23 @@ def test_streets_that_were_loaded_go_before_those_that_are_drawn(town: sa.Connec
     assert len(read_streets(town)) == 2
     replace_streets(town, "one", [NewStreet(line, 400.0)])
     assert [shape.geom_type for shape in read_streets(town)] == ["MultiLineString"]
+
+
+def test_the_streets_of_a_process_are_those_of_the_store_and_read_once(
+    town: sa.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reads: list[int] = []
+    monkeypatch.setattr("gis.store.context.read_streets", lambda c: reads.append(1) or read_streets(c))
+    live, line = LiveStreets(), shapes("AB")["A"].exterior
+    assert live.streets(town) is None
+    replace_context(town, [Context("street", line)])
+    drawn = live.streets(town)
+    assert live.streets(town) is drawn
+    replace_streets(town, "one", [NewStreet(line, 400.0), NewStreet(line, 400.0)])
+    both = live.streets(town)
+    replace_streets(town, "one", [NewStreet(line, 400.0)])
+    again = live.streets(town)
+    replace_streets(town, "one", [])
+    assert [len(one) for one in (drawn, both, again) if one is not None] == [1, 2, 1]
+    assert live.streets(town) is not again
+    assert len(reads) == 5
