@@ -181,7 +181,8 @@ class CoverageView:
     @property
     def evidence(self) -> bool:
         """Somebody was tracked, or something was visited: not everything is unknown for want of positions."""
-        known = any(one.recency.kind in {"seen", "never"} for one in (*self.grids, *self.streets))
+        recencies = [*(grid.recency for grid in self.grids), *(street.recency for street in self.streets)]
+        known = any(recency.kind in {"seen", "never"} for recency in recencies)
         return known or bool(self.tracks) or any(place.last for place in self.places)
 
 

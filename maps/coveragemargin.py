@@ -5,7 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from maps.coveragepicture import (
-    BOTTOM, LINES, MARGIN, MARKS, SIDE, TOP, TRACKS_CAP, fill_class, heading_line, mark_places, table_rows,
+    BOTTOM,
+    LINES,
+    MARGIN,
+    MARKS,
+    SIDE,
+    TOP,
+    TRACKS_CAP,
+    fill_class,
+    heading_line,
+    mark_places,
+    table_rows,
 )  # fmt: skip
 from maps.legend import bar_metres
 from maps.payload import METRES_A_DEGREE
@@ -21,7 +31,7 @@ _POINT_MM: Final = 25.4 / 72
 
 
 def draw_margin(sheet: Sheet, degrees_a_mm: float) -> None:
-    """Headline, table, legend, figures, parameters, scale and north stand round the map; its scale is so many degrees north a millimetre."""
+    """Headline, table, legend, figures, parameters, scale and north stand round the map of so many degrees north a millimetre."""
     _heading(sheet)
     _table(sheet)
     side = sheet.axes((sheet.width - SIDE - 4, 12, SIDE - 4, sheet.height - TOP - 12))

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from maps import figures, payload, style, words
-from maps.coverage import CLASSES, DUE, FIGURES, CoverageView, DayTrack, DuePlace, Recency, age_limits, class_of
+from maps.coverage import AGES, CLASSES, DUE, FIGURES, CoverageView, DayTrack, DuePlace, Recency, age_limits, class_of
 from maps.grids import GridShape
 from maps.payload import Shift
 
@@ -55,12 +55,14 @@ def coverage_payload(view: CoverageView) -> dict[str, Any]:
 
 def classes(view: CoverageView) -> list[tuple[str, str, str]]:
     """(class, more than, at most) of every class that the legend has, limits in days as text; empty where there is none."""
+
+    def text(day: float) -> str:
+        return f"{day:g}" if np.isfinite(day) else ""
+
     limits = age_limits(view.revisit_days)
-    return [
-        (key, *(f"{day:g}" if np.isfinite(day) else "" for day in limits.get(key, (np.inf, np.inf))))
-        for key in CLASSES
-        if key in limits or key in {"never", "unknown", "none"}
-    ]  # type: ignore[misc]
+    shown = [key for key in CLASSES if key in limits or key not in AGES]
+    ends = [limits.get(key, (np.inf, np.inf)) for key in shown]
+    return [(key, text(least), text(most)) for key, (least, most) in zip(shown, ends, strict=True)]
 
 
 def recency_json(recency: Recency, view: CoverageView) -> dict[str, Any]:

@@ -278,9 +278,15 @@ def _labels(sheet: Sheet, axes: Any, grids: list[Any]) -> None:
             if not text or points < 6 or width > 2.2 * room or not taken.first_free([box]):
                 continue
             effects = [withStroke(linewidth=4.0 if dark else 2.4, foreground=COLOURS[halo])]
-            look = {"ha": "center", "weight": "bold", "color": COLOURS[ink], "path_effects": effects, "zorder": 10}
-            place = axes.transData.inverted().transform((x / a_point, (y + down * size) / a_point))
-            sheet.text(axes, *place, text, points, clip_on=True, **look)
+            look: dict[str, Any] = {
+                "ha": "center",
+                "weight": "bold",
+                "color": COLOURS[ink],
+                "path_effects": effects,
+                "zorder": 10,
+            }
+            east, up = axes.transData.inverted().transform((x / a_point, (y + down * size) / a_point))
+            sheet.text(axes, east, up, text, points, clip_on=True, **look)
 
 
 def table_rows(view: CoverageView) -> int:

@@ -76,6 +76,8 @@ def test_every_colour_stands_in_style_alone() -> None:
     assert elsewhere == []
 
 
-def test_every_css_variable_is_set() -> None:
-    used = set(re.findall(r"var\((--[\w-]+)\)", (MAPS / "web/pages/grids.css").read_text()))
-    assert used <= set(re.findall(r"(--[\w-]+):", style.css_variables()))
+@pytest.mark.parametrize("sheet", sorted((MAPS / "web" / "pages").glob("*.css")), ids=lambda path: path.name)
+def test_every_css_variable_is_set(sheet: Path) -> None:
+    text = sheet.read_text()
+    own = re.findall(r"(--[\w-]+):", " ".join(re.findall(r":root *{([^}]*)}", text)))
+    assert set(re.findall(r"var\((--[\w-]+)\)", text)) <= {*re.findall(r"(--[\w-]+):", style.css_variables()), *own}
