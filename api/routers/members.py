@@ -12,6 +12,7 @@ from api.answers import Json, code_cursor, to_cursor
 from api.deps import AtMoment, Connection, Dispatcher, JsonObject, LiveBoundaries, Member, instant, known_parameters
 from data.checkins import on_post_of
 from data.members import HEADINGS, keep_duty, member_of
+from data.trackanswers import track_json
 from gis.errors import ParameterInvalid
 from gis.onpost import HOLD_S
 from gis.store import audit
@@ -75,6 +76,23 @@ def onpost(
         raise ParameterInvalid(f"to lies after from, by {MOST_DAYS} days at most", place="to")
     now = boundaries.now(connection).at
     return Json(on_post_of(connection, boundaries, code, first, last, now, hold_s))
+
+
+@router.get("/members/{code}/track", summary="Where a member was")
+def track(
+    _: Dispatcher,
+    code: str,
+    connection: Connection,
+    boundaries: LiveBoundaries,
+    begin: Annotated[str, Query(alias="from", description="RFC 3339 with offset")],
+    end: Annotated[str, Query(alias="to", description="RFC 3339 with offset; not itself")],
+    layer: Annotated[str, Query(description="whose grids are visited")] = "general",
+) -> Json:
+    """Pieces of way that are known, stops on them, gaps between them, and visits to grids by the boundaries of each moment."""
+    first, last = instant(begin, "from"), instant(end, "to")
+    if first is None or last is None:
+        raise ParameterInvalid("from and to are needed", place="from")
+    return Json(track_json(connection, boundaries, code, first, last, layer))
 
 
 @router.post("/shifts", status_code=201, summary="A shift of a member", openapi_extra=bodies.SPAN)

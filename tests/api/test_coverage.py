@@ -268,6 +268,37 @@ def test_the_certificate_tells_shares_and_the_oldest_place(town: Asking) -> None
     ]  # fmt: skip
 
 
+# --- one member ------------------------------------------------------------------------------------------------------
+
+
+def test_the_track_of_a_member_has_pieces_stops_gaps_and_visits_of_the_time(town: Asking) -> None:
+    """m1 walks from A1 over the border into B3 and stands there, is silent for twenty minutes, and walks on."""
+    shift(town, "m1", TODAY)
+    walk(town, "m1", TODAY, (0.6, 0.5), (1.4, 0.5), minutes=20)
+    walk(town, "m1", TODAY + 20.5 * MINUTE, (1.4, 0.5), (1.4, 0.5), minutes=10)
+    walk(town, "m1", TODAY + 50 * MINUTE, (1.4, 0.5), (1.8, 0.5), minutes=10)
+    window = {"from": TODAY.isoformat(), "to": (TODAY + DAY / 2).isoformat()}
+    found = town.http.get("/v1/members/m1/track", params=window).json()
+    assert [(one["grid"], one["entered"], one["left"]) for one in found["visits"]] == [
+        ("A1", False, True), ("B3", True, False), ("B3", False, False),
+    ]  # fmt: skip
+    assert found["visits"][0]["dwell_s"] == pytest.approx(600, abs=20)
+    assert found["length_m"] == pytest.approx(1.2 * 943.5, rel=0.03)
+    assert [len(found[name]) for name in ("pieces", "gaps")] == [2, 1]
+    assert max(one["seconds"] for one in found["stops"]) == pytest.approx(600, abs=130)
+    assert found["tracked_s"] == pytest.approx(30.5 * 60 + 600, abs=1)
+    assert found["fixes"] == {"kept": 41 + 21 + 21}
+    part = town.http.get("/v1/members/m1/track", params=window | {"to": (TODAY + 5 * MINUTE).isoformat()}).json()
+    assert (part["tracked_s"], [one["grid"] for one in part["visits"]]) == (pytest.approx(300, abs=0.01), ["A1"])
+    assert town.as_("m-key").get("/v1/members/m1/track", params=window).status_code == 403
+    assert town.http.get("/v1/members/zz/track", params=window).json()["code"] == "member-unknown"
+    assert town.http.get("/v1/members/m1/track", params=window | {"to": window["from"]}).status_code == 400
+    assert (
+        town.http.get("/v1/members/m1/track", params=window | {"layer": "dedicated"}).json()["length_m"]
+        == found["length_m"]
+    )
+
+
 # --- what else asks for evidence -------------------------------------------------------------------------------------
 
 
