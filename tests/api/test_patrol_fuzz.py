@@ -82,3 +82,33 @@ def test_a_question_with_anything_in_it_is_answered_by_us(
     span = {"from": begin, "to": end, "hold_s": hold}
     assert_ours(asking.http.get(f"/v1/members/{quote(code, safe='')}/onpost", params=span))
     assert_ours(asking.http.get("/v1/members", params={"cursor": begin, "q": code, "grid": end, "limit": hold}))
+
+
+#: Numbers as they are typed, in and out of range, and anything.
+numbers = st.one_of(
+    texts, st.floats().map(str), st.integers().map(str), st.sampled_from(["0", "0.5", "7", "25", "1e308"])
+)
+instants = st.one_of(
+    texts, st.datetimes().map(lambda at: f"{at.isoformat()}Z"), st.sampled_from([T, "0001-01-01T00:00:00Z"])
+)
+WINDOW = {
+    "from": instants, "to": instants, "known_at": instants, "layer": st.one_of(texts, st.just("general")), "revisit_days": numbers,
+    "sight_m": st.one_of(texts, st.sampled_from(["25", "4", "501", "nan"])), "enough": numbers, "tracked_min": numbers,
+}  # fmt: skip
+MORE = {
+    "/v1/coverage": {"by": st.sampled_from(["grid", "street", "place", "household", "cell", "x"]), "grid": texts, "cell_m": numbers,
+                     "bbox": texts, "cursor": texts, "limit": numbers},
+    "/v1/coverage/overdue": {"by": st.sampled_from(["place", "household", "street"]), "state": texts, "ahead_days": numbers, "cursor": texts},
+    "/v1/coverage/certificate": {"f": st.sampled_from(["json", "html", "xml"]), "lang": texts},
+    "/maps/coverage": {"day": instants, "by": texts, "lang": texts},
+    "/v1/members/f1/track": {},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("path", MORE)
+@FEW
+@given(data=st.data())
+def test_coverage_asked_with_anything_is_answered_by_us(asking: Asking, path: str, data: Any) -> None:
+    known = WINDOW | MORE[path]
+    chosen = data.draw(st.lists(st.sampled_from(sorted(known)), unique=True, max_size=4))
+    assert_ours(asking.http.get(path, params={name: data.draw(known[name]) for name in chosen}))
