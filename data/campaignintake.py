@@ -193,7 +193,7 @@ def _renamed(connection: Connection, campaign: Row, value: Any) -> tuple[dict[st
 
 
 def _by_code(connection: Connection, value: Sequence[Any] | None, name: str) -> dict[str, str]:
-    if not value and value in (None, []):
+    if value is None or value == []:
         return {}
     codes = _texts(value, name, MOST_PLACES)
     return dict(zip(codes, _places(connection, list(codes), name), strict=True))

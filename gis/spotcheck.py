@@ -225,7 +225,7 @@ def _chances(weight: Ints, least: int, often: float) -> Floats:
         if chance > 0.0:
             whole, part, parts = _expected(np.ones_like(weight), weight, count)
             found += chance * (whole + part / parts)
-    return found
+    return np.minimum(found, 1.0)  # rounding
 
 
 #: (least, more, total): of thing i at least `least[i]` are taken, and with probability more[i] / total one more.

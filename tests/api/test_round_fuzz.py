@@ -41,7 +41,7 @@ NOTE = {"outcome": "fine", "note": "x"}
 
 @pytest.fixture(scope="module")
 def rounds(asking: Asking) -> Iterator[Asking]:
-    """The town with a place, a campaign `kept` and a spot check of all its grids."""
+    """The town with a place and a campaign `kept`."""
     place = {
         "code": "P",
         "kind": "餐饮",
