@@ -48,8 +48,8 @@ def _heading(sheet: Sheet) -> None:
     band.axis("off")
     sheet.text(band, 0, 40, fitting(view.heading, (width - 150) / _POINT_MM, 23), 23, weight="bold")
     sheet.text(band, width, 42, heading_line(view), 10.5, ha="right")
-    window = {"begin": sheet.data["begin"], "end": sheet.data["end"]}
-    sheet.text(band, width, 36.5, word("coverage.window", "zh", **window), 9.5, ha="right", color=COLOURS["ink-quiet"])
+    window = f"{both('coverage.window')} {sheet.data['begin']} – {sheet.data['end']}"
+    sheet.text(band, width, 36.5, window, 9.5, ha="right", color=COLOURS["ink-quiet"])
     band.axhline(32.5, color=COLOURS["surface-line"], linewidth=0.8)
     _figures(sheet, band)
     foot = sheet.axes((MARGIN, 4, width, 6))
@@ -202,7 +202,7 @@ def _totals(sheet: Sheet, axes: Any, y: float) -> float:
     sheet.text(axes, 0, y, both("coverage.figures.whole"), 9, weight="bold")
     for name, percent, fraction in sheet.data["totals"]:
         y -= 5.6
-        sheet.text(axes, 0, y, fitting(both(f"coverage.figure.{name}"), 57 / _POINT_MM, 7.5), 7.5)
+        sheet.text(axes, 0, y, fitting(both(f"coverage.figure.{name}"), 60 / _POINT_MM, 7.0), 7.0)
         sheet.text(axes, 80, y, fraction, 7.5, ha="right")
         sheet.text(axes, SIDE - 8, y, percent, 9, ha="right", weight="bold")
     return y - 2.6

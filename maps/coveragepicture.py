@@ -94,7 +94,7 @@ def draw(view: CoverageView, width: int, height: int, by: By = "grid") -> bytes:
     sheet = _sheet(view, width, height, by)
     frame = sheet.map_frame
     axes = sheet.axes(frame)
-    degrees = window(axes, frame, _roomier(sheet.data["extent"]))
+    degrees = window(axes, frame, _roomier(sheet.data["extent"], view.evidence))
     _map(sheet, axes)
     draw_margin(sheet, degrees)
     out = io.BytesIO()
@@ -117,10 +117,11 @@ def _sheet(view: CoverageView, width: int, height: int, by: By) -> Sheet:
     return Sheet(figure, view, data, by if streets else "grid", width / pixels_a_mm, height / pixels_a_mm)
 
 
-def _roomier(extent: list[float]) -> list[float]:
+def _roomier(extent: list[float], evidence: bool) -> list[float]:
+    """The extent with a margin; wider in the north where it must be said that there is no evidence."""
     west, south, east, north = extent
     margin = 0.02 * max(east - west, north - south)
-    return [west - margin, south - margin, east + margin, north + margin]
+    return [west - margin, south - margin, east + margin, north + margin + (0 if evidence else 0.22 * (north - south))]
 
 
 # -- the map -----------------------------------------------------------------------------------------------------------
@@ -192,8 +193,9 @@ def _outlines(axes: Any, features: list[Any]) -> None:
 
 
 def _context(axes: Any, sheet: Sheet) -> None:
-    """Streets and water as lines alone: filled, water would be taken for a class."""
-    looks = {"street": ("street", 1.0, 0.7), "water": ("water-line", 0.6, 0.5)}
+    """Streets and water as lines alone: filled, water would be taken for a class, and beside streets a blue line would be, too."""
+    water = ("surface-line", 0.6, 1.0) if sheet.by == "street" else ("water-line", 0.6, 0.5)
+    looks = {"street": ("street", 1.0, 0.7), "water": water}
     for feature in sheet.data["context"]:
         kind, width = feature["properties"]["kind"], feature["properties"]["width"]
         if kind in looks and not (kind == "street" and sheet.by == "street"):

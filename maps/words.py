@@ -169,7 +169,7 @@ MESSAGES: Final[dict[str, tuple[str, str]]] = {
     "coverage.overdue": ("逾期必访点", "places overdue"),
     "coverage.oldest": ("最久未到（天）", "days, oldest grid"),
     "coverage.nothing": ("无已知网格", "no grid is known"),
-    "coverage.window": ("时段 {begin} 至 {end}", "Window {begin} to {end}"),
+    "coverage.window": ("时段", "Window"),
     "coverage.by": ("着色", "Colour"),
     "coverage.by.grid": ("按网格", "By grid"),
     "coverage.by.street": ("按道路", "By street"),

@@ -99,8 +99,9 @@
         fill: [shapes(grids, (f) => ({ ...border, fillColor: fills[f.properties.class], fillOpacity: alpha }))],
         blank: [shapes(grids, { ...border, dashArray: "4 4", opacity: 0.7, fillColor: c["recency-none"], fillOpacity: alpha })],
         building: [context("building", { stroke: false, fillColor: c.building, fillOpacity: 0.3 })],
-        // Water as lines alone: filled, it would be taken for a class.
+        // Water as lines alone: filled, it would be taken for a class, and beside streets a blue line would be, too.
         water: [context("water", { color: c["water-line"], weight: 1.1 * big, opacity: 0.45, fill: false })],
+        bank: [context("water", { color: c["surface-line"], weight: 1.1 * big, fill: false })],
         street: [context("street", (f) => ({ color: c.street, weight: big * 1.2 * f.properties.width, opacity: 0.5 }))],
         border: [shapes(grids, { color: c.community, weight: (grids.length > MANY ? 0.6 : 1.3) * big, fill: false, opacity: 0.75 })],
         outlines: [outline(true), outline(false)],
@@ -126,7 +127,7 @@
     /** Coloured by grid or by street. */
     show(by) {
       this.by = by;
-      const shown = by === "grid" ? ["fill", "building", "water", "street", "border", "outlines"] : ["blank", "building", "water", "quiet", "seen"];
+      const shown = by === "grid" ? ["fill", "building", "water", "street", "border", "outlines"] : ["blank", "building", "bank", "quiet", "seen"];
       for (const groups of Object.values(this.groups)) for (const group of groups) this.map.removeLayer(group);
       for (const key of shown) for (const group of this.groups[key]) { this.map.addLayer(group); group.bringToFront(); }
       if (this.mark) this.mark.bringToFront();

@@ -115,7 +115,7 @@
   function parameters() {
     const data = gridbeat.data;
     return make("section", { id: "parameters" }, make("h2", {}, word("coverage.parameters")),
-      make("p", { class: "quiet" }, word("coverage.window", { begin: data.begin, end: data.end })),
+      make("p", { class: "quiet" }, word("coverage.window") + " " + data.begin + " – " + data.end),
       make("dl", { class: "facts" }, data.parameters.map(([name, value]) => [make("dt", {}, word("coverage.parameter." + name)),
         make("dd", {}, name === "layer" ? word("layer." + value) : value)])));
   }
