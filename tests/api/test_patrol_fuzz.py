@@ -98,7 +98,8 @@ WINDOW = {
 MORE = {
     "/v1/coverage": {"by": st.sampled_from(["grid", "street", "place", "household", "cell", "x"]), "grid": texts, "cell_m": numbers,
                      "bbox": texts, "cursor": texts, "limit": numbers},
-    "/v1/coverage/overdue": {"by": st.sampled_from(["place", "household", "street"]), "state": texts, "ahead_days": numbers, "cursor": texts},
+    "/v1/coverage/overdue": {"by": st.sampled_from(["place", "household", "street"]), "state": texts, "ahead_days": numbers,
+                             "cursor": texts},
     "/v1/coverage/certificate": {"f": st.sampled_from(["json", "html", "xml"]), "lang": texts},
     "/maps/coverage": {"day": instants, "by": texts, "lang": texts},
     "/v1/members/f1/track": {},
