@@ -74,7 +74,9 @@ def recency_json(recency: Recency, view: CoverageView) -> dict[str, Any]:
 def told(held: Mapping[str, tuple[float, float]]) -> list[tuple[str, str, str]]:
     """(name, per cent, numerator over denominator) of each figure, in the order of FIGURES, others after them."""
     order = [name for name in FIGURES if name in held] + sorted(set(held).difference(FIGURES))
-    return [(name, figures.percent(*held[name]), figures.fraction(*held[name], FIGURES.get(name, ""))) for name in order]
+    return [
+        (name, figures.percent(*held[name]), figures.fraction(*held[name], FIGURES.get(name, ""))) for name in order
+    ]
 
 
 def parameters(held: Mapping[str, Any], zone: tzinfo | None) -> list[tuple[str, str]]:
@@ -145,7 +147,10 @@ def places(view: CoverageView, shift: Shift) -> dict[str, Any]:
     at = np.round(shift(np.array([(place.lon, place.lat) for place in view.places]).reshape(-1, 2)), 6)
     counted = Counter(place.state for place in view.places)
     rows = zip(view.places, at.tolist(), strict=True)
-    return {"rows": [place_row(p, lonlat, view) for p, lonlat in rows], "counts": {state: counted[state] for state in DUE}}
+    return {
+        "rows": [place_row(p, lonlat, view) for p, lonlat in rows],
+        "counts": {state: counted[state] for state in DUE},
+    }
 
 
 def place_row(place: DuePlace, at: Sequence[float], view: CoverageView) -> dict[str, Any]:

@@ -242,7 +242,10 @@ MESSAGES: Final[dict[str, tuple[str, str]]] = {
     "coverage.time.minutes": ("每秒 {n} 分钟", "{n} min a second"),
     "coverage.time.member": ("网格员", "Member"),
     "coverage.time.everybody": ("全部网格员（{n}）", "All members ({n})"),
-    "coverage.time.count": ("{known} 人位置已知，{lost} 人暂无定位", "{known} with a position, {lost} without one just now"),
+    "coverage.time.count": (
+        "{known} 人位置已知，{lost} 人暂无定位",
+        "{known} with a position, {lost} without one just now",
+    ),
     "coverage.time.known": ("{time} 的位置（定位之间推算）", "place at {time}, between two fixes"),
     "coverage.time.lost": ("{time} 以后无定位", "no position since {time}"),
     "coverage.time.trail": ("前 {n} 分钟的轨迹", "Track of the last {n} minutes"),
