@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Any, Final
@@ -45,9 +45,13 @@ class Standing:
 
 def standing_of(lon: float, lat: float, accuracy_m: float | None, shape: Any, grid: str) -> Standing:
     """inside, edge or outside. Without an accuracy only a place on the very border is `edge`."""
-    distance = float(signed_distance_m(np.array([lon]), np.array([lat]), shape)[0])
-    on_edge = abs(distance) <= (accuracy_m or 0.0)
-    return Standing("edge" if on_edge else "inside" if distance > 0 else "outside", distance, grid)
+    return standing_at(float(signed_distance_m(np.array([lon]), np.array([lat]), shape)[0]), accuracy_m, grid)
+
+
+def standing_at(distance_m: float, accuracy_m: float | None, grid: str) -> Standing:
+    """The same, where the distance is known."""
+    on_edge = abs(distance_m) <= (accuracy_m or 0.0)
+    return Standing("edge" if on_edge else "inside" if distance_m > 0 else "outside", distance_m, grid)
 
 
 def signed_distance_m(lon: Floats, lat: Floats, shape: Any) -> Floats:
@@ -64,20 +68,33 @@ def signed_distance_m(lon: Floats, lat: Floats, shape: Any) -> Floats:
 def take_checkin(connection: Connection, live: Live, row: dict[str, Any], now: datetime) -> tuple[UUID, str]:
     """A check-in is stored with its standing: its id, and `stored` or `repeated`. InputError leaves, MemberUnknown, KeyReused."""
     member = find_member(connection, text_of(row, "member", 64, needed=True))
+    told = checkin_of(row, member["uid"], now)
+    state = live.state(connection, Moment(told.at, now))
+    best = _best(connection, state.boundaries, member["uid"], told.at, (told.lon, told.lat, told.accuracy_m))
+    return keep_checkin(connection, judged(told, best, _found(state, told.lon, told.lat), state.boundaries.generation))
+
+
+def checkin_of(row: dict[str, Any], member: UUID, now: datetime) -> NewCheckin:
+    """The check-in that a row tells, not yet judged; raises InputError leaves with the field at fault."""
     at = _past(row, now)
     kind = text_of(row, "kind", 16) or "in"
     if kind not in KINDS:
         raise ParameterInvalid(f"kind is one of {', '.join(KINDS)}", place="kind")
     x, y, datum, accuracy_m = place_of(row)
     lon, lat = one_to_storage(x, y, datum)
-    state = live.state(connection, Moment(at, now))
-    best = _best(connection, state.boundaries, member["uid"], at, (lon, lat, accuracy_m))
-    told = NewCheckin(
-        member["uid"], at, kind, x, y, datum.name, CONVERTER, lon, lat, accuracy_m, text_of(row, "note", 2000),
-        best.standing if best else None, best.distance_m if best else None, best.grid if best else None,
-        _found(state, lon, lat), state.boundaries.generation,
-    )  # fmt: skip
-    return keep_checkin(connection, told)
+    note = text_of(row, "note", 2000)
+    return NewCheckin(
+        member, at, kind, x, y, datum.name, CONVERTER, lon, lat, accuracy_m, note, None, None, None, None, 0
+    )
+
+
+def judged(told: NewCheckin, best: Standing | None, found: str | None, generation: int) -> NewCheckin:
+    """The check-in with its standing (None: the member works no grid then) and the grid in which it lies."""
+    if best is None:
+        return replace(told, found=found, generation=generation)
+    return replace(
+        told, standing=best.standing, distance_m=best.distance_m, grid=best.grid, found=found, generation=generation
+    )
 
 
 def checkin_json(connection: Connection, live: Live, uid: UUID, now: datetime) -> dict[str, Any]:
@@ -102,12 +119,12 @@ def _best(
 ) -> Standing | None:
     """The standing against the own grid that the place lies deepest in, or nearest to; None when the member works none then."""
     own = belongings(connection, member, at, at + timedelta(microseconds=1))
-    shapes = {one.grid: _shape(boundaries, one.grid) for one in own}
+    shapes = {one.grid: shape_of(boundaries, one.grid) for one in own}
     found = [standing_of(*place, shape, grid) for grid, shape in shapes.items() if shape is not None]
     return max(found, key=lambda one: (one.distance_m, one.grid), default=None)
 
 
-def _shape(boundaries: Boundaries, uid: str) -> Any:
+def shape_of(boundaries: Boundaries, uid: str) -> Any:
     """The shape of a grid in these boundaries; None when it is not in force."""
     unit = boundaries.units.get(uid)
     partition = None if unit is None else boundaries.partition(unit.layer, unit.level)
@@ -206,6 +223,6 @@ def _pieces(
     for first, last in pairwise(cut):
         working = [one.grid for one in own if one.begin <= first and (one.end is None or one.end > first)]
         boundaries = live.state(connection, Moment(first, now)).boundaries if working else None
-        shapes = [_shape(boundaries, grid) for grid in working] if boundaries is not None else []
+        shapes = [shape_of(boundaries, grid) for grid in working] if boundaries is not None else []
         pieces.append((first, last, [shape for shape in shapes if shape is not None]))
     return pieces

@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from itertools import combinations
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -27,6 +27,9 @@ from data.town_buildings import build_town as build_houses
 from data.town_names import CATEGORIES, SCHEME, Category
 from data.town_plan import BORDER_LATTICE, POINT_LATTICE, WATER, draw_ways, to_degrees
 from data.town_reports import FIELDS, Ground, Spot, make_bad_reports, make_reports
+
+if TYPE_CHECKING:
+    from data.town_patrols import TownPatrols
 
 SEED = 20261122
 HOUSEHOLDS = 53 * 372
@@ -214,8 +217,8 @@ def _ground(
     )
 
 
-def write_town(town: Town, folder: Path) -> list[Path]:
-    """The town as files that `gridbeat check`, `load` and `locate` read; returns their paths.
+def write_town(town: Town, folder: Path, patrols: TownPatrols | None = None) -> list[Path]:
+    """The town, and its patrols where they are given, as files that `gridbeat check`, `load` and `locate` read; returns their paths.
 
     reports.csv holds the 1,034 reports and after them the bad rows 1,035 to 1,040, in the columns of a report.
     """
@@ -235,7 +238,14 @@ def write_town(town: Town, folder: Path) -> list[Path]:
         _write_table(folder / "households.csv", households, list(households[0])),
         _write_table(folder / "reports.csv", rows, FIELDS),
         _write_table(folder / "categories.csv", codes, list(codes[0])),
+        *_patrol_files(patrols, folder),
     ]
+
+
+def _patrol_files(patrols: TownPatrols | None, folder: Path) -> list[Path]:
+    from data.demopatrols import write_patrols
+
+    return [] if patrols is None else write_patrols(patrols, folder)
 
 
 def _write_areas(path: Path, areas: Sequence[Area]) -> Path:

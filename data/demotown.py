@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -10,11 +10,14 @@ import numpy as np
 import shapely
 
 from data.batch import plan_rows
-from data.demo import Town, build_town
+from data.demo import SEED, Town, build_town
+from data.demopatrols import PatrolsLoaded, load_patrols
+from data.fixes import FixPolicy
 from data.load import EventsLoaded, load_events
 from data.rowchunk import Rejection, chunk_of_rows
 from data.town_areas import Area
 from data.town_names import SCHEME
+from data.town_patrols import DAYS, MEMBERS, build_patrols
 from data.towngazetteer import SOURCE, town_entries
 from gis.crs import CONVERTER
 from gis.errors import StateConflict
@@ -37,11 +40,12 @@ WIDTHS = {"arterial": 2.0, "street": 1.0, "lane": 0.6}
 
 @dataclass(frozen=True)
 class DemoLoaded:
-    """The town and what became of its reports."""
+    """The town, and what became of its reports and patrols."""
 
     town: Town
     events: EventsLoaded
     rejected: list[Rejection]
+    patrols: PatrolsLoaded
 
 
 def is_loaded(connection: Connection) -> bool:
@@ -52,8 +56,19 @@ def is_loaded(connection: Connection) -> bool:
     return first is not None
 
 
-def load_town(engine: Engine, now: datetime) -> DemoLoaded:
-    """The town is in the store afterwards: boundaries, households and context at once, then its reports."""
+def load_town(
+    engine: Engine,
+    now: datetime,
+    *,
+    policy: FixPolicy | None = None,
+    members: int = MEMBERS,
+    days: int = DAYS,
+    tell: Callable[[str], None] = lambda _: None,
+) -> DemoLoaded:
+    """The town is in the store afterwards: boundaries, households and context at once, then its reports, then its patrols.
+
+    `policy` is that of the deployment's fixes; `tell` hears what is being done.
+    """
     town = build_town(now=now)
     with engine.begin() as connection:
         publication = Publication(tuple(incoming(town)), ACTOR, "admin", SINCE, reason=town.note)
@@ -73,7 +88,26 @@ def load_town(engine: Engine, now: datetime) -> DemoLoaded:
     chunk = chunk_of_rows(list(enumerate(rows, start=1)), [])
     plan = plan_rows(tuple(chunk.columns), source="demo town", file_key="demo")
     events = load_events(engine, Live(1), [chunk], plan, actor=ACTOR, commit=True, on_rejected=rejected.append)
-    return DemoLoaded(town, events, rejected)
+    return DemoLoaded(
+        town, events, rejected, add_patrols(engine, town, now, policy=policy, members=members, days=days, tell=tell)
+    )
+
+
+def add_patrols(
+    engine: Engine,
+    town: Town,
+    now: datetime,
+    *,
+    policy: FixPolicy | None = None,
+    members: int = MEMBERS,
+    days: int = DAYS,
+    tell: Callable[[str], None] = lambda _: None,
+) -> PatrolsLoaded:
+    """The town in the store has patrols of the `days` before `now` afterwards, as a town of an earlier version has not."""
+    tell(f"walking {days} days of patrols ...")
+    patrols = build_patrols(town, SEED, now=now, members=members, days=days)
+    tell(f"loading {len(patrols.fixes):,} fixes ...")
+    return load_patrols(engine, town, patrols, policy)
 
 
 def categories(town: Town) -> list[Category]:

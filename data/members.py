@@ -21,10 +21,10 @@ from data.rowchunk import Rejection, RowChunk, Table
 from gis.codes import code_text
 from gis.crs import CONVERTER, Datum, one_to_storage
 from gis.errors import FieldMissing, GridError, ParameterInvalid, TimeInvalid
-from gis.store.duty import Kind, Span, keep_span
+from gis.store.duty import Kind, Span, keep_span, keep_spans
 from gis.store.engine import Connection, Engine, savepoint
 from gis.store.errors import translating
-from gis.store.members import NewMember, find_member, keep_member
+from gis.store.members import NewMember, find_member, keep_member, member_uids
 from gis.store.visits import NewPlace, keep_places
 
 HEADINGS: Final[dict[str, dict[str, tuple[str, ...]]]] = {
@@ -192,13 +192,28 @@ def keep_shift_row(connection: Connection, row: Row, zone: tzinfo | None = None)
 def keep_duty(connection: Connection, table: Kind, row: Row, zone: tzinfo | None = None) -> tuple[UUID, str]:
     """A span of duty or leave is stored: its id, and what became of it. MemberUnknown, ShiftOverlaps, InputError leaves."""
     member = find_member(connection, text_of(row, "member", 64, needed=True))["uid"]
+    return keep_span(connection, table, member, span_of(table, row, zone))
+
+
+def keep_all_duty(connection: Connection, table: Kind, rows: Sequence[Row], zone: tzinfo | None = None) -> Counter[str]:
+    """Spans of duty or leave are stored as `keep_duty` would one after the other: how many were stored, changed, repeated."""
+    uids = member_uids(connection)
+    told = []
+    for row in rows:
+        code = text_of(row, "member", 64, needed=True)
+        told.append((uids.get(code) or find_member(connection, code)["uid"], span_of(table, row, zone)))
+    return Counter(became for _, became in keep_spans(connection, table, told))
+
+
+def span_of(table: Kind, row: Row, zone: tzinfo | None = None) -> Span:
+    """The span of duty or leave that a row tells; raises InputError leaves with the field at fault."""
     begin, end = (_needed_time(row, name, zone) for name in ("begin", "end"))
     if end <= begin:
         raise TimeInvalid(f"a {table} ends after it begins", place="end")
     if table == "shift" and (end - begin).total_seconds() > 48 * 3600:
         raise TimeInvalid("a shift lasts at most 48 hours", place="end")
     kind = text_of(row, "kind", 64) if table == "leave" else ""
-    return keep_span(connection, table, member, Span(begin, end, text_of(row, "external_id", 256) or None, kind))
+    return Span(begin, end, text_of(row, "external_id", 256) or None, kind)
 
 
 def keep_place_row(connection: Connection, row: Row, zone: tzinfo | None = None) -> str:

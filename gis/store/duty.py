@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,7 +13,7 @@ import sqlalchemy as sa
 
 from gis.errors import ShiftOverlaps, ShiftUnknown
 from gis.store.generations import clock
-from gis.store.ids import uuid7
+from gis.store.ids import uuid7, uuids7
 
 Kind = Literal["shift", "leave"]
 
@@ -29,6 +30,7 @@ class Span:
 
 #: Whoever tells a member's spans waits for whoever else does: so a refusal can name the span that stands.
 LOCK = sa.text("SELECT FROM member WHERE uid = :member FOR UPDATE")
+LOCK_ALL = sa.text("SELECT FROM member WHERE uid = ANY(CAST(:members AS uuid[])) ORDER BY uid FOR UPDATE")
 STANDING = """
     SELECT id, lower(during) AS begin, upper(during) AS end, external_id FROM {table}
     WHERE member = :member AND during && tstzrange(:begin, :end)
@@ -42,6 +44,27 @@ INSERT = {
     "VALUES (:id, :member, tstzrange(:begin, :end), :external_id, :kind)",
 }
 UPDATE = "UPDATE {table} SET member = :member, during = tstzrange(:begin, :end) WHERE id = :id"
+#: Which of the told spans meet one of their member that stands, or bear an external id that is known: their numbers.
+MET = """
+    SELECT t.number FROM unnest(CAST(:members AS uuid[]), CAST(:begins AS timestamptz[]), CAST(:ends AS timestamptz[]),
+                                CAST(:external_ids AS text[])) WITH ORDINALITY AS t(member, begin, ending, external_id, number)
+    WHERE EXISTS (SELECT FROM {table} s WHERE s.member = t.member AND s.during && tstzrange(t.begin, t.ending))
+       OR EXISTS (SELECT FROM {table} s WHERE s.external_id = t.external_id)
+"""
+INSERT_ALL = {
+    "shift": """
+        INSERT INTO shift (id, member, during, external_id)
+        SELECT id, member, tstzrange(begin, ending), external_id
+        FROM unnest(CAST(:ids AS uuid[]), CAST(:members AS uuid[]), CAST(:begins AS timestamptz[]), CAST(:ends AS timestamptz[]),
+                    CAST(:external_ids AS text[])) AS t(id, member, begin, ending, external_id)
+    """,
+    "leave": """
+        INSERT INTO leave (id, member, during, external_id, kind)
+        SELECT id, member, tstzrange(begin, ending), external_id, kind
+        FROM unnest(CAST(:ids AS uuid[]), CAST(:members AS uuid[]), CAST(:begins AS timestamptz[]), CAST(:ends AS timestamptz[]),
+                    CAST(:external_ids AS text[]), CAST(:kinds AS text[])) AS t(id, member, begin, ending, external_id, kind)
+    """,
+}
 LIST = """
     SELECT id, lower(during) AS begin, upper(during) AS end, external_id FROM {table}
     WHERE member = :member AND during && tstzrange(:begin, :end) ORDER BY lower(during)
@@ -80,6 +103,47 @@ def keep_span(connection: sa.Connection, table: Kind, member: UUID, told: Span) 
     uid = uuid7(clock(connection))
     connection.execute(sa.text(INSERT[table]), values | {"id": uid})
     return uid, "stored"
+
+
+def keep_spans(connection: sa.Connection, table: Kind, told: Sequence[tuple[UUID, Span]]) -> list[tuple[UUID, str]]:
+    """The spans (member, span) are stored as `keep_span` would one after the other: of each its id and what became of it, in order.
+
+    Those that meet no other, stored or told, go in together. Raises as `keep_span`; nothing is stored then that the caller commits.
+    """
+    connection.execute(LOCK_ALL, {"members": sorted({member for member, _ in told})})
+    columns = _columns(told)
+    met = connection.execute(sa.text(MET.format(table=table)), {k: v for k, v in columns.items() if k != "kinds"})
+    single = {number - 1 for (number,) in met} | _meeting(told)
+    free = [i for i in range(len(told)) if i not in single]
+    ids = uuids7(clock(connection), len(free))
+    if free:
+        values = _columns([told[i] for i in free]) | {"ids": ids}
+        connection.execute(sa.text(INSERT_ALL[table]), values)
+    kept = dict(zip(free, [(uid, "stored") for uid in ids], strict=True))
+    kept |= {i: keep_span(connection, table, *told[i]) for i in sorted(single)}
+    return [kept[i] for i in range(len(told))]
+
+
+def _columns(told: Sequence[tuple[UUID, Span]]) -> dict[str, list[Any]]:
+    return {
+        "members": [member for member, _ in told], "begins": [span.begin for _, span in told],
+        "ends": [span.end for _, span in told], "external_ids": [span.external_id for _, span in told],
+        "kinds": [span.kind for _, span in told],
+    }  # fmt: skip
+
+
+def _meeting(told: Sequence[tuple[UUID, Span]]) -> set[int]:
+    """The positions of spans that overlap another of their member, or share an external id."""
+    named = Counter(span.external_id for _, span in told if span.external_id is not None)
+    found = {i for i, (_, span) in enumerate(told) if span.external_id is not None and named[span.external_id] > 1}
+    order = sorted(range(len(told)), key=lambda i: (told[i][0], told[i][1].begin, told[i][1].end))
+    last: int | None = None  # of the spans so far the one of this member that ends last
+    for i in order:
+        if last is not None and told[last][0] == told[i][0] and told[i][1].begin < told[last][1].end:
+            found |= {last, i}
+        if last is None or told[last][0] != told[i][0] or told[i][1].end > told[last][1].end:
+            last = i
+    return found
 
 
 def _overlap(table: Kind, told: Span, standing: Any) -> ShiftOverlaps:

@@ -364,3 +364,12 @@ def count_by_grid(connection: sa.Connection, *, collapse: bool = False) -> dict[
     where, _ = _conditions(EventFilter(collapse=collapse))
     rows = connection.execute(sa.text(f"SELECT grid::text AS grid, count(*) AS n FROM event e {where}GROUP BY grid"))  # noqa: S608 - constants
     return {row.grid: row.n for row in rows}
+
+
+def reports_named(connection: sa.Connection, external_ids: Sequence[str]) -> dict[str, tuple[UUID, datetime]]:
+    """External id -> id and time of occurrence, of those of these reports that are stored."""
+    rows = connection.execute(
+        sa.text("SELECT external_id, id, occurred_at FROM event WHERE external_id = ANY(CAST(:named AS text[]))"),
+        {"named": list(external_ids)},
+    )
+    return {row.external_id: (row.id, row.occurred_at) for row in rows}

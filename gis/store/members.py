@@ -68,6 +68,10 @@ BELONGING = sa.text("""
     SELECT grid::text AS grid, lower(valid) AS begin, upper(valid) AS end FROM membership
     WHERE member = :member AND valid && tstzrange(:begin, :end, '[)') ORDER BY lower(valid), grid
 """)
+BELONGING_ALL = sa.text("""
+    SELECT member, grid::text AS grid, lower(valid) AS begin, upper(valid) AS end FROM membership
+    WHERE member = ANY(CAST(:members AS uuid[])) ORDER BY member, lower(valid), grid
+""")
 #: Members by code, with the codes that their grids have at the moment.
 LIST = sa.text("""
     SELECT m.uid, m.code, m.name, m.role, m.active,
@@ -142,6 +146,20 @@ def belongings(connection: sa.Connection, member: UUID, begin: datetime, end: da
     """The grids (uids) that the member works at some time from `begin` until just before `end`."""
     rows = connection.execute(BELONGING, {"member": member, "begin": begin, "end": end})
     return [Belonging(**row._mapping) for row in rows]
+
+
+def all_belongings(connection: sa.Connection, members: Sequence[UUID]) -> dict[UUID, list[Belonging]]:
+    """Member -> the grids (uids) worked at any time, of each of these members."""
+    found: dict[UUID, list[Belonging]] = {member: [] for member in members}
+    for row in connection.execute(BELONGING_ALL, {"members": list(found)}):
+        found[row.member].append(Belonging(row.grid, row.begin, row.end))
+    return found
+
+
+def has_members(connection: sa.Connection) -> bool:
+    """Whether any member was ever told."""
+    found: bool = connection.execute(sa.text("SELECT EXISTS (SELECT FROM member)")).scalar_one()
+    return found
 
 
 def list_members(

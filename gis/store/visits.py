@@ -14,7 +14,7 @@ import sqlalchemy as sa
 
 from gis.errors import EventUnknown, KeyReused, PlaceUnknown
 from gis.store.generations import clock
-from gis.store.ids import uuid7
+from gis.store.ids import uuid7, uuids7
 
 
 @dataclass(frozen=True)
@@ -72,6 +72,19 @@ CHECKIN = sa.text("""
                          generation, received_at)
     VALUES (:id, :member, :at, :kind, ST_SetSRID(ST_MakePoint(:lon, :lat), 4326), :accuracy_m, :x, :y, :crs, :converter, :note,
             :standing, :distance_m, CAST(:grid AS uuid), CAST(:found AS uuid), :generation, :now)
+    ON CONFLICT ON CONSTRAINT checkin_once DO NOTHING RETURNING id
+""")
+CHECKIN_ALL = sa.text("""
+    INSERT INTO checkin (id, member, at, kind, geom, accuracy_m, x, y, crs, converter, note, standing, distance_m, grid, found,
+                         generation, received_at)
+    SELECT id, member, at, kind, ST_SetSRID(ST_MakePoint(lon, lat), 4326), accuracy_m, x, y, crs, converter, note,
+           standing, distance_m, grid, found, generation, :now
+    FROM unnest(CAST(:id AS uuid[]), CAST(:member AS uuid[]), CAST(:at AS timestamptz[]), CAST(:kind AS text[]),
+                CAST(:lon AS float8[]), CAST(:lat AS float8[]), CAST(:accuracy_m AS float8[]), CAST(:x AS float8[]),
+                CAST(:y AS float8[]), CAST(:crs AS text[]), CAST(:converter AS text[]), CAST(:note AS text[]),
+                CAST(:standing AS text[]), CAST(:distance_m AS float8[]), CAST(:grid AS uuid[]), CAST(:found AS uuid[]),
+                CAST(:generation AS integer[]))
+         AS t(id, member, at, kind, lon, lat, accuracy_m, x, y, crs, converter, note, standing, distance_m, grid, found, generation)
     ON CONFLICT ON CONSTRAINT checkin_once DO NOTHING RETURNING id
 """)
 SAME_CHECKIN = sa.text("""
@@ -135,6 +148,17 @@ def keep_checkin(connection: sa.Connection, told: NewCheckin) -> tuple[UUID, str
             "the member has another check-in of this kind at this instant; the first one stands", place="at"
         )
     return row.id, "repeated"
+
+
+def keep_checkins(connection: sa.Connection, told: Sequence[NewCheckin]) -> list[tuple[UUID, str]]:
+    """The check-ins are stored as `keep_checkin` would one after the other: of each its id and what became of it, in order."""
+    now = clock(connection)
+    ids = uuids7(now, len(told))
+    columns = {name: [getattr(one, name) for one in told] for name in NewCheckin.__dataclass_fields__}
+    fresh = set(connection.execute(CHECKIN_ALL, columns | {"id": ids, "now": now}).scalars()) if told else set()
+    return [
+        (uid, "stored") if uid in fresh else keep_checkin(connection, one) for uid, one in zip(ids, told, strict=True)
+    ]
 
 
 def read_checkin(connection: sa.Connection, uid: UUID) -> dict[str, Any]:
