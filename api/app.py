@@ -39,6 +39,7 @@ from api.routers import (
     plans,
     policy,
     settling,
+    signin,
     spotchecks,
     webhooks,
 )
@@ -81,6 +82,7 @@ ROUTERS = (
     coverage,
     spotchecks,
     campaigns,
+    signin,
 )
 
 #: Seconds that a thread may keep the interpreter while another waits. Threads that speak with the store wait for it after every

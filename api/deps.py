@@ -6,6 +6,7 @@ What only looks at the request is `async`, so that it runs where it is asked for
 from __future__ import annotations
 
 import asyncio
+import base64
 import hmac
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AbstractContextManager, asynccontextmanager
@@ -130,7 +131,18 @@ SettingsInForce = Annotated[Settings, Depends(settings)]
 
 def _sent_key(request: Request) -> str | None:
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    if scheme.lower() == "basic" and request.method in {"GET", "HEAD"}:
+        # A browser adds it to whatever asks us, a foreign page's form too: so it lets look, and never write.
+        return password_of(token.strip())
     return token.strip() if scheme.lower() == "bearer" and token else request.headers.get("x-api-key")
+
+
+def password_of(token: str) -> str:
+    """The password of HTTP Basic (RFC 7617), which is a key here; the name before it may be anything. Empty where it cannot be read."""
+    try:
+        return base64.b64decode(token, validate=True).decode().partition(":")[2]
+    except ValueError:  # no base64, or no UTF-8
+        return ""
 
 
 def caller(request: Request) -> Caller:
