@@ -50,7 +50,8 @@ class StreetGraph:
     @property
     def is_jump(self) -> Flags:
         """Which edges are straight jumps, along no street."""
-        return self.street == JUMP
+        found: Flags = self.street == JUMP
+        return found
 
     @property
     def jump_m(self) -> float:
@@ -116,12 +117,13 @@ def street_graph(streets: Geometries, *, join_m: float = JOIN_M) -> StreetGraph:
     lines = shapely.line_merge(
         shapely.transform(given, lambda xy: np.column_stack(transform(4326, epsg, xy[:, 0], xy[:, 1])))
     )
-    edges, owner = _noded(*shapely.get_parts(lines, return_index=True), join_m)
-    return _network(epsg, edges, owner, lines, join_m)
+    parts, owner = shapely.get_parts(lines, return_index=True)
+    edges, street = _noded(parts, owner, join_m)
+    return _network(epsg, edges, street, lines, join_m)
 
 
 def _checked(streets: Geometries) -> Geometries:
-    given = shapely.force_2d(np.asarray(streets, dtype=object))
+    given: Geometries = shapely.force_2d(np.asarray(streets, dtype=object))
     drawn = ~(shapely.is_missing(given) | shapely.is_empty(given))
     strange = np.flatnonzero(drawn & ~np.isin(shapely.get_type_id(given), _LINES))
     if len(strange):
@@ -131,7 +133,8 @@ def _checked(streets: Geometries) -> Geometries:
         raise CoordinateInvalid("the streets have coordinates that are no WGS 84 degrees", place="streets")
     if not bool((shapely.length(given) > 0).any()):
         raise ParameterInvalid("there are no streets to walk on", place="streets")
-    return np.where(drawn, given, None)
+    given[~drawn] = None
+    return given
 
 
 def _noded(parts: Geometries, owner: Ints, join_m: float) -> tuple[Geometries, Ints]:
@@ -139,16 +142,24 @@ def _noded(parts: Geometries, owner: Ints, join_m: float) -> tuple[Geometries, I
 
     Noding is GEOS's snap rounding to TOUCHING_M, which is robust and moves no vertex farther; of an edge the middle tells whose it is.
     """
-    long = shapely.length(parts) > TOUCHING_M
-    parts, owner = parts[long], owner[long]
+    parts, owner = _in_order(parts, owner)
     drawn = np.concatenate([parts, gaps(parts, join_m)])
     edges = shapely.normalize(shapely.get_parts(shapely.union_all(drawn, grid_size=TOUCHING_M)))
     middle = shapely.line_interpolate_point(edges, 0.5, normalized=True)
     at, near = shapely.STRtree(drawn).query_nearest(middle, all_matches=True)
-    whose = np.concatenate([owner, np.full(len(drawn) - len(parts), len(owner) + len(drawn))])[near]
-    street = np.full(len(edges), np.iinfo(np.int64).max)
-    np.minimum.at(street, at, whose)
-    return edges, np.where(street > owner.max(initial=0), JUMP, street)
+    last = np.iinfo(np.int64).max
+    whose = np.concatenate([owner, np.full(len(drawn) - len(parts), last)])
+    street = np.full(len(edges), last)
+    np.minimum.at(street, at, whose[near])
+    return edges, np.where(street == last, JUMP, street)
+
+
+def _in_order(parts: Geometries, owner: Ints) -> tuple[Geometries, Ints]:
+    """The parts that have a length, turned and sorted by what they are: rounding at a crossing must not depend on who comes first."""
+    long = shapely.length(parts) > TOUCHING_M
+    turned = shapely.normalize(parts[long])
+    order = np.argsort(shapely.to_wkb(turned), kind="stable")
+    return turned[order], owner[long][order]
 
 
 def _network(epsg: int, edges: Geometries, street: Ints, lines: Geometries, join_m: float) -> StreetGraph:

@@ -25,7 +25,8 @@ def gaps(lines: Geometries, join_m: float) -> Geometries:
     at, other = shapely.STRtree(lines).query(ends, predicate="dwithin", distance=join_m)
     strange = at % len(lines) != other
     found: Geometries = shapely.shortest_line(ends[at[strange]], lines[other[strange]])
-    return found[shapely.length(found) > TOUCHING_M]
+    missed: Geometries = found[shapely.length(found) > TOUCHING_M]
+    return missed
 
 
 def groups(count: int, pairs: Ints) -> Ints:
@@ -59,7 +60,8 @@ def jumps(node: Floats, group: Ints) -> Ints:
     net.add_nodes_from(range(len(names)))
     net.add_edges_from([(*number[pair].tolist(), i) for i, pair in enumerate(pairs)])
     taken = sorted(i for _, _, i in rx.minimum_spanning_edges(net, lambda i: float(length[i])))
-    return pairs[taken]
+    found: Ints = pairs[taken]
+    return found
 
 
 def _neighbours(node: Floats) -> Ints:
