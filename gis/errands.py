@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -15,12 +16,32 @@ from gis.errors import ParameterInvalid
 from gis.fixes import Floats, Ints
 from gis.partition import Geometries
 from gis.streetgraph import StreetGraph
-from gis.walking import Walking
+from gis.walking import Walking, Way
 
 Place = tuple[float, float]
 
 #: Why a walk has no errand: nothing weighs anything, nothing fits into the time, the end alone is too far.
 NOTHING: Final = ("no-debts", "out-of-reach", "end-too-far")
+
+
+@dataclass(frozen=True, eq=False)
+class Outing:
+    """What a walk is planned for: the debts, the minutes there are, how quick one walks; `tips`: (1 or 2, 2) metres, start and end."""
+
+    debts: Debts
+    minutes: float
+    walking_mps: float
+    tips: Floats
+
+    @property
+    def budget_s(self) -> int:
+        """The time in whole seconds."""
+        return int(self.minutes * 60)
+
+    def service_s(self, choices: Choices) -> Floats:
+        """The seconds that each choice takes where it lies, with walking along its street."""
+        found: Floats = self.debts.minutes[choices.debt] * choices.share * 60 + choices.along_m / self.walking_mps
+        return found
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,12 +71,12 @@ class Choices:
         return Choices(self.place[rows], self.end, *columns, self.line[kept])
 
 
-def choices_of(graph: StreetGraph, shift: Shift, order: Ints) -> Choices:
+def choices_of(graph: StreetGraph, outing: Outing, order: Ints) -> Choices:
     """All that can be done about these debts, in this order; a street in several pieces is as many errands.
 
     Raises ParameterInvalid for a street that the graph does not have, CoordinateInvalid for places that are none.
     """
-    debts, tips = shift.debts, shift.tips
+    debts, tips = outing.debts, outing.tips
     places, streets = order[debts.street[order] == NO_STREET], order[debts.street[order] != NO_STREET]
     stands = graph.metres(debts.lon[places], debts.lat[places]).reshape(-1, 2)
     owner, line = _pieces(graph, debts, streets)
@@ -164,62 +185,79 @@ class NextWalk:
         }
 
 
-@dataclass(frozen=True)
-class Shift:
-    """What a walk is planned for: the debts, the minutes there are, how quick one walks; `tips`: (1 or 2, 2) metres, start and end."""
-
-    debts: Debts
-    minutes: float
-    walking_mps: float
-    tips: Floats
-
-    @property
-    def budget_s(self) -> int:
-        """The time in whole seconds."""
-        return int(self.minutes * 60)
-
-    def service_s(self, choices: Choices) -> Floats:
-        """The seconds that each choice takes where it lies, with walking along its street."""
-        found: Floats = self.debts.minutes[choices.debt] * choices.share * 60 + choices.along_m / self.walking_mps
-        return found
-
-
-def no_walk(shift: Shift, nothing: str) -> NextWalk:
+def no_walk(outing: Outing, nothing: str) -> NextWalk:
     """The walk of one who stays where he is."""
-    weight = shift.debts.weight
-    owing = int((weight > 0).sum())
-    return NextWalk((), shift.minutes, 0.0, 0.0, 0.0, 0.0, float(weight.sum()), owing, 0, None, nothing)
+    owing = int((outing.debts.weight > 0).sum())
+    owed = math.fsum(outing.debts.weight.tolist())
+    return NextWalk((), outing.minutes, 0.0, 0.0, 0.0, 0.0, owed, owing, 0, None, nothing)
 
 
-def walked(walking: Walking, choices: Choices, shift: Shift, order: Sequence[int], within_reach: int) -> NextWalk:
+def walked(walking: Walking, choices: Choices, outing: Outing, order: Sequence[int], within_reach: int) -> NextWalk:
     """The walk that does these choices in this order; `walking` knows their places."""
-    debts, graph, taken = shift.debts, walking.graph, np.array(order, np.int64)
-    leave = np.append(0, choices.leave[taken])
-    entry = np.append(choices.entry[taken], choices.end) if choices.end >= 0 else choices.entry[taken]
-    ways = [walking.way(int(a), int(b)) for a, b in zip(leave, entry, strict=False)]
-    legs = np.array([way.metres for way in ways])
-    along, service = choices.along_m[taken], shift.service_s(choices)[taken]
-    past = [float(walking.metres(leave[[i]], entry[[i + 1]])[0, 0]) for i in range(len(ways) - 1)]
-    onward = np.append(legs[1:], 0.0)[: len(taken)] - np.append(past, 0.0)[: len(taken)]
-    arrival = np.cumsum(legs[: len(taken)] / shift.walking_mps) + np.append(0.0, np.cumsum(service)[:-1])
-    spots = graph.degrees(choices.place[choices.entry[taken]])
+    taken = np.array(order, np.int64)
+    leave, entry = np.append(0, choices.leave[taken]), choices.entry[taken]
+    entry = np.append(entry, choices.end) if choices.end >= 0 else entry
+    ways = [walking.way(one, other) for one, other in zip(leave.tolist(), entry.tolist(), strict=False)]
+    legs, along, service = (
+        np.array([way.metres for way in ways]),
+        choices.along_m[taken],
+        outing.service_s(choices)[taken],
+    )
+    arrival = np.cumsum(legs[: len(taken)] / outing.walking_mps) + np.cumsum(service) - service
+    detour = _detours(walking, leave, entry, legs, along)
     errands = tuple(
-        Errand(
-            d, debts.key[d], debts.name[d], debts.kind[d], debts.grid[d], bool(debts.street[d] != NO_STREET),
-            float(spots[i, 0]), float(spots[i, 1]), float(arrival[i]), ways[i].metres, ways[i].straight_m, float(along[i]), float(service[i]),
-            float(debts.weight[d] * choices.share[c]), _told(debts.overdue_days[d]), _told(debts.risk[d]),
-            DUE_STATES[debts.state[d]], float(legs[i] + along[i] + onward[i]),
-        )
-        for i, (c, d) in enumerate(zip(taken.tolist(), choices.debt[taken].tolist(), strict=True))
-    )  # fmt: skip
-    home = float(legs[len(taken) :].sum())
+        _errand(walking.graph, choices, outing, c, ways[i], float(arrival[i]), float(detour[i]))
+        for i, c in enumerate(taken.tolist())
+    )
     drawn = [shapely.get_coordinates(choices.line[c]) for c in taken.tolist()]
-    line = _line(graph, [piece for i, way in enumerate(ways) for piece in (way.line, *drawn[i : i + 1])])
+    debts = outing.debts
     return NextWalk(
-        errands, shift.minutes, float(legs.sum() / shift.walking_mps + service.sum()), float(legs.sum() + along.sum()), home,
-        sum(errand.weight for errand in errands), float(debts.weight.sum()), int((debts.weight > 0).sum()),
-        within_reach, line,
-    )  # fmt: skip
+        errands=errands,
+        minutes=outing.minutes,
+        used_s=float(legs.sum() / outing.walking_mps + service.sum()),
+        metres=float(legs.sum() + along.sum()),
+        home_m=float(legs[len(taken) :].sum()),
+        cleared=math.fsum(errand.weight for errand in errands),
+        owed=math.fsum(debts.weight.tolist()),
+        debts=int((debts.weight > 0).sum()),
+        within_reach=within_reach,
+        line=_line(walking.graph, [piece for i, way in enumerate(ways) for piece in (way.line, *drawn[i : i + 1])]),
+    )
+
+
+def _detours(walking: Walking, leave: Ints, entry: Ints, legs: Floats, along: Floats) -> Floats:
+    """How much longer the walk is for each errand: the way there and on, less the way past it; the last may have no way on."""
+    past = [float(walking.metres(leave[[i]], entry[[i + 1]])[0, 0]) for i in range(len(entry) - 1)]
+    way_on = np.append(legs[1:] - past, 0.0)[: len(along)]
+    found: Floats = legs[: len(along)] + along + way_on
+    return found
+
+
+def _errand(
+    graph: StreetGraph, choices: Choices, outing: Outing, choice: int, way: Way, arrival_s: float, detour_m: float
+) -> Errand:
+    debts, debt, one = outing.debts, int(choices.debt[choice]), np.array([choice])
+    lon, lat = graph.degrees(choices.place[choices.entry[one]])[0].tolist()
+    return Errand(
+        debt=debt,
+        key=debts.key[debt],
+        name=debts.name[debt],
+        kind=debts.kind[debt],
+        grid=debts.grid[debt],
+        is_street=bool(debts.street[debt] != NO_STREET),
+        lon=lon,
+        lat=lat,
+        arrival_s=arrival_s,
+        metres=way.metres,
+        straight_m=way.straight_m,
+        along_m=float(choices.along_m[choice]),
+        service_s=float(outing.service_s(choices)[choice]),
+        weight=float(debts.weight[debt] * choices.share[choice]),
+        overdue_days=_told(debts.overdue_days[debt]),
+        risk=_told(debts.risk[debt]),
+        state=DUE_STATES[debts.state[debt]],
+        detour_m=detour_m,
+    )
 
 
 def _told(value: float) -> float | None:

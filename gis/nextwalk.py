@@ -16,7 +16,7 @@ from typing import Final
 import numpy as np
 
 from gis.debts import Debts
-from gis.errands import Choices, NextWalk, Place, Shift, choices_of, no_walk, walked
+from gis.errands import Choices, NextWalk, Outing, Place, choices_of, no_walk, walked
 from gis.errors import ParameterInvalid
 from gis.fixes import Flags, Floats, Ints
 from gis.orienteering import ITERATIONS, Jobs, most_first
@@ -54,7 +54,7 @@ def next_walk(
     time they take, counting less the later one gets there. Raises ParameterInvalid for a number that is none or out of range,
     CoordinateInvalid for a place that is none.
     """
-    shift = _shift(graph, debts, minutes, walking_mps, start, end)
+    outing = _outing(graph, debts, minutes, walking_mps, start, end)
     if not (0.0 <= variation <= 0.5 and candidates >= 1 and iterations >= 1):
         raise ParameterInvalid("variation is 0 to 0.5, candidates and iterations are above 0", place="variation")
     order = debts.in_order()
@@ -62,18 +62,18 @@ def next_walk(
     drawn[order] *= 1.0 + variation * rng.uniform(-1.0, 1.0, len(order))
     seed = int(rng.integers(2**31))
     if not len(order):
-        return no_walk(shift, "no-debts")
-    every = choices_of(graph, shift, order)
+        return no_walk(outing, "no-debts")
+    every = choices_of(graph, outing, order)
     far = walking(graph, every.place, straight_factor=straight_factor)
-    left, reached = _left_s(far, every, shift)
+    left, reached = _left_s(far, every, outing)
     if not reached.any():
-        return no_walk(shift, _why(left, end))
-    worth = drawn[every.debt] * every.share / (shift.service_s(every) + _ON_THE_WAY_S) * left
+        return no_walk(outing, _why(left, end))
+    worth = drawn[every.debt] * every.share / (outing.service_s(every) + _ON_THE_WAY_S) * left
     few = every.only(_best(every, np.where(reached, worth, -1.0), candidates))
     near = walking(graph, few.place, straight_factor=straight_factor)
-    jobs = _jobs(near, few, shift, drawn)
+    jobs = _jobs(near, few, outing, drawn)
     done = most_first(jobs, seed=seed, iterations=iterations)
-    return walked(near, few, shift, done, _debts_in(every, reached))
+    return walked(near, few, outing, done, _debts_in(every, reached))
 
 
 def nearest_walk(
@@ -87,18 +87,18 @@ def nearest_walk(
     straight_factor: float = STRAIGHT_FACTOR,
 ) -> NextWalk:
     """The walk of one who always goes to the nearest debt that still fits into the time: what `next_walk` is measured against."""
-    shift = _shift(graph, debts, minutes, walking_mps, start, end)
+    outing = _outing(graph, debts, minutes, walking_mps, start, end)
     order = debts.in_order()
     if not len(order):
-        return no_walk(shift, "no-debts")
-    every = choices_of(graph, shift, order)
+        return no_walk(outing, "no-debts")
+    every = choices_of(graph, outing, order)
     far = walking(graph, every.place, straight_factor=straight_factor)
-    left, reached = _left_s(far, every, shift)
-    service, home = shift.service_s(every), _home_m(far, every) / walking_mps
+    left, reached = _left_s(far, every, outing)
+    service, home = outing.service_s(every), _home_m(far, every) / walking_mps
     open_, at, spent, taken = np.ones(len(every.debt), dtype=bool), 0, 0.0, list[int]()
     while True:
         metres = far.metres(np.array([at]), every.entry)[0]
-        able = open_ & (spent + metres / walking_mps + service + home <= shift.budget_s)
+        able = open_ & (spent + metres / walking_mps + service + home <= outing.budget_s)
         if not able.any():
             break
         best = int(np.argmin(np.where(able, metres, np.inf)))
@@ -106,18 +106,18 @@ def nearest_walk(
         open_ &= every.piece != every.piece[best]
         at = int(every.leave[best])
         taken.append(best)
-    return walked(far, every, shift, taken, _debts_in(every, reached)) if taken else no_walk(shift, _why(left, end))
+    return walked(far, every, outing, taken, _debts_in(every, reached)) if taken else no_walk(outing, _why(left, end))
 
 
-def _shift(
+def _outing(
     graph: StreetGraph, debts: Debts, minutes: float, walking_mps: float, start: Place, end: Place | None
-) -> Shift:
+) -> Outing:
     if not (math.isfinite(minutes) and minutes >= 0):
         raise ParameterInvalid("the minutes left are a finite number from 0 on", place="minutes")
     if not (math.isfinite(walking_mps) and walking_mps > 0):
         raise ParameterInvalid("walking_mps is above 0", place="walking_mps")
     tips = np.array([start] if end is None else [start, end], np.float64)
-    return Shift(debts, minutes, walking_mps, graph.metres(tips[:, 0], tips[:, 1]))
+    return Outing(debts, minutes, walking_mps, graph.metres(tips[:, 0], tips[:, 1]))
 
 
 def _home_m(far: Walking, choices: Choices) -> Floats:
@@ -128,11 +128,11 @@ def _home_m(far: Walking, choices: Choices) -> Floats:
     return found
 
 
-def _left_s(far: Walking, choices: Choices, shift: Shift) -> tuple[Floats, Flags]:
+def _left_s(far: Walking, choices: Choices, outing: Outing) -> tuple[Floats, Flags]:
     """(seconds left on arrival at each choice, less what the way from there to the end takes; whether it can be done in them)."""
     there = far.metres(np.array([0]), choices.entry)[0] + _home_m(far, choices)
-    left = shift.budget_s - there / shift.walking_mps
-    return left, left >= shift.service_s(choices)
+    left = outing.budget_s - there / outing.walking_mps
+    return left, left >= outing.service_s(choices)
 
 
 def _debts_in(choices: Choices, reached: Flags) -> int:
@@ -152,13 +152,13 @@ def _best(choices: Choices, worth: Floats, most: int) -> Ints:
     return np.flatnonzero(np.isin(choices.piece, chosen) & (worth >= 0))
 
 
-def _jobs(near: Walking, choices: Choices, shift: Shift, drawn: Floats) -> Jobs:
+def _jobs(near: Walking, choices: Choices, outing: Outing, drawn: Floats) -> Jobs:
     """The question in whole seconds, each rounded up: what fits in them fits in the time."""
     sources, targets = np.append(choices.leave, 0), choices.entry
     rows, row = np.unique(sources, return_inverse=True)
     columns, column = np.unique(targets, return_inverse=True)
     metres = near.metres(rows, columns)[np.ix_(row, column)]
     home = np.zeros(len(sources)) if choices.end < 0 else near.metres(np.array([choices.end]), sources)[0]
-    travel = np.ceil(np.column_stack([metres, home]) / shift.walking_mps).astype(np.int64)
-    service = np.ceil(shift.service_s(choices)).astype(np.int64)
-    return Jobs(travel, service, drawn[choices.debt] * choices.share, choices.piece, shift.budget_s)
+    travel = np.ceil(np.column_stack([metres, home]) / outing.walking_mps).astype(np.int64)
+    service = np.ceil(outing.service_s(choices)).astype(np.int64)
+    return Jobs(travel, service, drawn[choices.debt] * choices.share, choices.piece, outing.budget_s)

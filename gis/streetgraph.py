@@ -146,7 +146,11 @@ def _noded(parts: Geometries, owner: Ints, join_m: float) -> tuple[Geometries, I
     drawn = np.concatenate([parts, gaps(parts, join_m)])
     edges = shapely.normalize(shapely.get_parts(shapely.union_all(drawn, grid_size=TOUCHING_M)))
     middle = shapely.line_interpolate_point(edges, 0.5, normalized=True)
-    at, near = shapely.STRtree(drawn).query_nearest(middle, all_matches=True)
+    tree = shapely.STRtree(drawn)
+    (at, _), far = tree.query_nearest(middle, all_matches=False, return_distance=True)
+    reach = np.zeros(len(edges))
+    reach[at] = far + TOUCHING_M
+    at, near = tree.query(middle, predicate="dwithin", distance=reach)
     last = np.iinfo(np.int64).max
     whose = np.concatenate([owner, np.full(len(drawn) - len(parts), last)])
     street = np.full(len(edges), last)
@@ -155,11 +159,11 @@ def _noded(parts: Geometries, owner: Ints, join_m: float) -> tuple[Geometries, I
 
 
 def _in_order(parts: Geometries, owner: Ints) -> tuple[Geometries, Ints]:
-    """The parts that have a length, turned and sorted by what they are: rounding at a crossing must not depend on who comes first."""
+    """The parts that have a length, each once, turned and sorted by what they are: no rounding may depend on who comes first."""
     long = shapely.length(parts) > TOUCHING_M
     turned = shapely.normalize(parts[long])
-    order = np.argsort(shapely.to_wkb(turned), kind="stable")
-    return turned[order], owner[long][order]
+    _, first = np.unique(shapely.to_wkb(turned), return_index=True)
+    return turned[first], owner[long][first]
 
 
 def _network(epsg: int, edges: Geometries, street: Ints, lines: Geometries, join_m: float) -> StreetGraph:
