@@ -1,0 +1,153 @@
+"""Orienteering: in which order to do which jobs so that the most is gained before time is up.
+
+Not all jobs can be done, so the question is which to leave out; it is NP-hard (Golden, Levy, Vohra 1987). PyVRP answers it by iterated
+local search over the order, with prizes for jobs done and a limit on the time. How far it searches is a number of iterations, never a
+clock, and its chance comes from a seed, so that equal questions have equal answers on a fast and on a busy machine.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+
+from gis.fixes import Flags, Floats, Ints
+
+#: Iterations of the search: on real streets 3,000 came within 1 % of 20,000.
+ITERATIONS: Final = 3000
+#: A second costs this share of what the best-rate order gains in one. Without a price all orders of the same jobs are equal and the
+#: search does not tighten them: 2 % less was gained, at worst 6 %. With the whole rate, jobs that pay are left out.
+_PRICE: Final = 0.3
+#: All prizes together, as whole numbers that the solver counts in.
+_PRIZES: Final = 10**7
+_NEVER: Final = 10**8
+
+
+@dataclass(frozen=True, eq=False)
+class Jobs:
+    """Job j takes `service_s[j]` whole seconds, brings `prize[j]`, and of jobs with the same `group` one at most is done.
+
+    `travel_s[a, b]`: whole seconds from job a to job b; the last row is from the start, the last column to the end.
+    """
+
+    travel_s: Ints
+    service_s: Ints
+    prize: Floats
+    group: Ints
+    budget_s: int
+
+    def __len__(self) -> int:
+        return len(self.service_s)
+
+    def seconds(self, order: list[int]) -> int:
+        """What jobs in this order take, from the start to the end."""
+        stops = [-1, *order, -1]
+        return int(self.travel_s[stops[:-1], stops[1:]].sum() + self.service_s[order].sum())
+
+    def fits(self, at: int, spent_s: int, left: Flags) -> Flags:
+        """Which of the jobs left can be done next, when `spent_s` are over at job `at` (-1: the start), and the end still be reached."""
+        done = spent_s + self.travel_s[at, :-1] + self.service_s + self.travel_s[:-1, -1]
+        found: Flags = left & (done <= self.budget_s)
+        return found
+
+
+def nearest_first(jobs: Jobs) -> list[int]:
+    """The order of one who always takes the nearest job that still fits, whatever it brings; the lower of two as near."""
+    return _one_by_one(jobs, -jobs.travel_s[:, :-1].astype(np.float64))
+
+
+def best_rate_first(jobs: Jobs) -> list[int]:
+    """The order of one who always takes the job that brings most for each second it costs to go there and do it."""
+    return _one_by_one(jobs, jobs.prize / np.maximum(jobs.travel_s[:, :-1] + jobs.service_s, 1))
+
+
+def _one_by_one(jobs: Jobs, worth: Floats) -> list[int]:
+    """Always the job of the greatest `worth[from, job]` among those that fit."""
+    order: list[int] = []
+    left, at, spent = np.ones(len(jobs), dtype=bool), -1, 0
+    while (able := np.flatnonzero(jobs.fits(at, spent, left))).size:
+        job = int(able[np.argmax(worth[at, able])])
+        spent += int(jobs.travel_s[at, job] + jobs.service_s[job])
+        left &= jobs.group != jobs.group[job]
+        order.append(job)
+        at = job
+    return order
+
+
+def most_first(jobs: Jobs, *, seed: int, iterations: int = ITERATIONS) -> list[int]:
+    """The best order that the search found; never worse than `best_rate_first` or `nearest_first`, never over the budget."""
+    if not len(jobs) or int(jobs.travel_s[-1, -1]) > jobs.budget_s:
+        return []
+    begun = max(best_rate_first(jobs), nearest_first(jobs), key=lambda order: float(jobs.prize[order].sum()))
+    found = _searched(jobs, begun, seed, iterations) if begun else []
+    return max(_filled(jobs, found), begun, key=lambda order: float(jobs.prize[order].sum()))
+
+
+def _searched(jobs: Jobs, begun: list[int], seed: int, iterations: int) -> list[int]:
+    """PyVRP's answer: one vehicle from the first depot to the second, every job an optional client."""
+    from pyvrp import Solution, solve
+    from pyvrp.stop import MaxIterations
+
+    asked = _asked(jobs, float(jobs.prize[begun].sum()))
+    result = solve(
+        asked,
+        MaxIterations(iterations),
+        seed=seed,
+        collect_stats=False,
+        initial_solution=Solution(asked, [begun]),
+    )
+    return [stop.idx for tour in result.best.routes() for stop in tour if stop.is_client()]
+
+
+def _asked(jobs: Jobs, gained: float) -> Any:
+    """The question in PyVRP's words; place k is job k, then come start and end."""
+    from pyvrp import Client, ClientGroup, Depot, Location, ProblemData, VehicleType
+
+    count = len(jobs)
+    scale = _PRIZES / float(jobs.prize.sum())
+    between: Any = np.full((count + 2, count + 2), _NEVER)
+    between[: count + 1, :count] = jobs.travel_s[:, :-1]
+    between[: count + 1, count + 1] = jobs.travel_s[:, -1]
+    np.fill_diagonal(between, 0)
+    _, of, size = np.unique(jobs.group, return_inverse=True, return_counts=True)
+    shared = np.flatnonzero(size > 1).tolist()
+    number = {group: i for i, group in enumerate(shared)}
+    clients = [
+        Client(
+            location=job,
+            service_duration=int(jobs.service_s[job]),
+            prize=max(1, round(float(jobs.prize[job]) * scale)),
+            required=False,
+            group=number.get(int(of[job])),
+        )
+        for job in range(count)
+    ]
+    groups = [ClientGroup(np.flatnonzero(of == group).tolist(), required=False) for group in shared]
+    walker = VehicleType(
+        end_depot=1,
+        shift_duration=jobs.budget_s,
+        unit_distance_cost=0,
+        unit_duration_cost=max(1, int(_PRICE * gained * scale / jobs.budget_s)),
+    )
+    places = [Location(0, 0) for _ in range(count + 2)]
+    depots = [Depot(count), Depot(count + 1)]
+    return ProblemData(places, clients, depots, [walker], [np.zeros_like(between)], [between], groups)
+
+
+def _filled(jobs: Jobs, order: list[int]) -> list[int]:
+    """The order with jobs put in, the best rate first, as long as one fits: what the price of time left out."""
+    order = list(order)
+    while True:
+        left = np.flatnonzero(~np.isin(jobs.group, jobs.group[order]))
+        spare = jobs.budget_s - jobs.seconds(order)
+        stops = np.array([-1, *order, -1])
+        one, other = stops[:-1], stops[1:]
+        extra = jobs.travel_s[one][:, left] + jobs.travel_s[left][:, other].T
+        extra = extra - jobs.travel_s[one, other][:, None] + jobs.service_s[left]
+        able = extra <= spare
+        if not able.any():
+            return order
+        rate = np.where(able, jobs.prize[left] / np.maximum(extra, 1), -np.inf)
+        gap, job = np.unravel_index(int(np.argmax(rate)), rate.shape)
+        order.insert(int(gap), int(left[job]))
