@@ -18,6 +18,7 @@ from api.commands import (
     load,
     locate,
     map,  # noqa: A004 - the command is called so
+    next,  # noqa: A004 - likewise
     plan,
     replay,
     revert,
@@ -52,6 +53,7 @@ for module in (
     rules,
     alarm,
     coverage,
+    next,
     webhooks,
     spotcheck,
 ):

@@ -92,6 +92,11 @@ class Settings(BaseSettings):
         return value
 
     @cached_property
+    def zone(self) -> ZoneInfo:
+        """Where the town's clocks stand."""
+        return ZoneInfo(self.timezone)
+
+    @cached_property
     def webhook_targets(self) -> Allowed:
         """Internal addresses that webhooks may go to. ParameterInvalid when the list cannot be read."""
         return Allowed.parse(self.webhook_allow)

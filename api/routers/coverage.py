@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from typing import Annotated, Any, Final, Literal
-from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Depends, Query
 from starlette.background import BackgroundTask
 from starlette.responses import Response
 
 from api.answers import GeoJson, Json, collection
-from api.coveragedeps import AskedCoverage, page_cursor, page_start
+from api.coveragedeps import AskedCoverage, CoverageKept, page_cursor, page_start
 from api.deps import BBox, Connection, LiveBoundaries, Member, SettingsInForce, Viewer, demand, known_parameters
 from api.memory import give_back
 from data.coverage import TownCoverage
@@ -20,14 +19,14 @@ from data.overdue import MOST_AHEAD, OverdueWish, certificate_json, deadlines, o
 from gis.duetimes import DUE_STATES
 from gis.errors import ParameterInvalid
 
-router = APIRouter(prefix="/v1/coverage", tags=["coverage"], dependencies=[Depends(known_parameters)])
+router = APIRouter(tags=["coverage"], dependencies=[Depends(known_parameters)])
 
 #: Where people live, and which shops are looked after, is for those who work there.
 FOR_MEMBERS: Final = frozenset({"place", "household"})
 Limit = Annotated[int, Query(ge=1, le=10_000)]
 
 
-@router.get("", summary="What patrols saw in a window, and what nobody can say")
+@router.get("/v1/coverage", summary="What patrols saw in a window, and what nobody can say")
 def coverage(
     who: Viewer,
     found: AskedCoverage,
@@ -63,7 +62,7 @@ def _after(cursor: str | None) -> int:
     return page[0] if page else 0
 
 
-@router.get("/overdue", summary="What is overdue, and what will be")
+@router.get("/v1/coverage/overdue", summary="What is overdue, and what will be")
 def overdue(
     who: Viewer,
     found: AskedCoverage,
@@ -94,7 +93,7 @@ def _states(text: str) -> tuple[str, ...]:
     return states
 
 
-@router.get("/certificate", summary="What can be certified of a cycle", response_class=Response)
+@router.get("/v1/coverage/certificate", summary="What can be certified of a cycle", response_class=Response)
 def certificate(
     _: Member,
     found: AskedCoverage,
@@ -113,9 +112,40 @@ def certificate(
     from data.certificate import certificate_view
     from maps.certificate import render_html, render_pdf
 
-    view = certificate_view(found, now, ZoneInfo(given.timezone), lang or given.language)
+    view = certificate_view(found, now, given.zone, lang or given.language)
     after = BackgroundTask(give_back)
     if f == "pdf":
         name = 'inline; filename="gridbeat-certificate.pdf"'
         return Response(render_pdf(view), 200, {"Content-Disposition": name}, "application/pdf", after)
     return Response(render_html(view), media_type="text/html; charset=utf-8", background=after)
+
+
+@router.get("/v1/members/{code}/next", summary="What a member should walk next")
+def what_next(
+    _: Member,
+    code: str,
+    connection: Connection,
+    boundaries: LiveBoundaries,
+    kept: CoverageKept,
+    given: SettingsInForce,
+    minutes: Annotated[float | None, Query(ge=0, le=1_440, description="what is left of the shift if left out")] = None,
+    lon: Annotated[
+        float | None, Query(ge=-180, le=180, description="start, WGS 84; the last known place if left out")
+    ] = None,
+    lat: Annotated[float | None, Query(ge=-90, le=90)] = None,
+    seed: Annotated[int | None, Query(ge=0, lt=2**53, description="the member's and the day's own if left out")] = None,
+    service_minutes: Annotated[float, Query(ge=0, le=120, description="what a place takes")] = 5.0,
+    layer: str = "general",
+    revisit_days: Annotated[float | None, Query(gt=0, le=366)] = None,
+) -> Json:
+    """The walk over the streets that clears the most debt in the time: how overdue x how much happens there x the minutes it takes.
+    Each stop says why it is there. The same seed gives the same walk.
+    """
+    if (lon is None) != (lat is None):
+        raise ParameterInvalid("a start needs both lon and lat", place="lon")
+    from data.nextwalk import NextWish, asked_for, next_walk_json
+
+    start = None if lon is None or lat is None else (lon, lat)
+    wish = NextWish(code, minutes, start, seed, service_minutes)
+    asked = asked_for(boundaries.now(connection).at, layer, revisit_days or given.revisit_days, given.sight_m)
+    return Json(next_walk_json(connection, boundaries, kept, wish, asked, given.zone))

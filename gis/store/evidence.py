@@ -66,6 +66,11 @@ VISITS = sa.text("""
     SELECT p.code, coalesce(m.number, -1), v.at FROM visit v JOIN place p ON p.uid = v.place LEFT JOIN member m ON m.uid = v.member
     WHERE v.at >= :begin AND v.at < :end ORDER BY v.at, v.id
 """)
+EVENT_POSITIONS = sa.text("""
+    SELECT ST_X(geom), ST_Y(geom) FROM event e
+    WHERE occurred_at >= :begin AND occurred_at < :end AND received_at >= :begin AND geom IS NOT NULL
+      AND NOT EXISTS (SELECT FROM event_duplicate d WHERE d.event = e.id)
+""")
 #: Duty of a member, by the grid that they worked: a span for each.
 GRID_DUTY = sa.text("""
     WITH duty AS (SELECT member, range_agg(during) AS spans FROM shift WHERE during && tstzrange(:begin, :end) GROUP BY member),
@@ -171,6 +176,13 @@ def instants(values: Iterable[datetime]) -> npt.NDArray[np.datetime64]:
     """Instants as numpy has them: UTC, microseconds."""
     micros = [(at - _EPOCH) // timedelta(microseconds=1) for at in values]
     return np.array(micros, np.int64).view("datetime64[us]")
+
+
+def event_positions(connection: sa.Connection, begin: datetime, end: datetime) -> tuple[Floats, Floats]:
+    """(lon, lat) of the events that occurred in [begin, end) and were received since `begin`, linked duplicates once."""
+    rows = connection.execute(EVENT_POSITIONS, {"begin": begin, "end": end}).all()
+    table = np.array([tuple(row) for row in rows], np.float64).reshape(-1, 2)
+    return table[:, 0].copy(), table[:, 1].copy()
 
 
 def read_household_sites(connection: sa.Connection) -> list[Any]:
