@@ -22,7 +22,7 @@ def percent(numerator: float, denominator: float, decimals: int = 1) -> str:
 
 
 def fraction(numerator: float, denominator: float, unit: str = "") -> str:
-    """ "12.3 / 45.6 km"; "n/a" where there is nothing to cover.
+    """The two numbers as "12.3 / 45.6 km"; "n/a" where there is nothing to cover.
 
     In the largest unit that suits the denominator and still tells two different numbers apart; numbers alike in every unit stay
     so in the smallest.
