@@ -41,5 +41,5 @@ def fraction(numerator: float, denominator: float, unit: str = "") -> str:
 
 
 def days(value: float) -> str:
-    """An age in whole days, rounded down; below one day with one decimal, so that it is not 0 but for nothing."""
-    return f"{value:,.1f}" if 0 < value < 1 else f"{int(value):,}"
+    """An age in whole days, rounded down; below one day in tenths, at least 0.1, so that only nothing is 0."""
+    return f"{max(int(value * 10), 1) / 10:.1f}" if 0 < value < 1 else f"{int(value):,}"
