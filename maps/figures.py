@@ -22,7 +22,7 @@ def percent(numerator: float, denominator: float, decimals: int = 1) -> str:
 
 
 def fraction(numerator: float, denominator: float, unit: str = "") -> str:
-    """ "12.3 / 45.6 km"; "n/a" where there is nothing to cover.
+    """The two numbers as "12.3 / 45.6 km"; "n/a" where there is nothing to cover.
 
     In the largest unit that suits the denominator and still tells two different numbers apart; numbers alike in every unit stay
     so in the smallest.
@@ -41,5 +41,5 @@ def fraction(numerator: float, denominator: float, unit: str = "") -> str:
 
 
 def days(value: float) -> str:
-    """An age in whole days, rounded down; below one day with one decimal, so that it is not 0 but for nothing."""
-    return f"{value:,.1f}" if 0 < value < 1 else f"{int(value):,}"
+    """An age in whole days, rounded down; below one day in tenths, at least 0.1, so that only nothing is 0."""
+    return f"{max(int(value * 10), 1) / 10:.1f}" if 0 < value < 1 else f"{int(value):,}"

@@ -187,6 +187,28 @@ def test_the_pointer_over_a_grid_shows_its_figures(opened: Any) -> None:
     page.wait_for_selector("#hover", state="detached")
 
 
+def test_on_a_wall_the_figures_stand_beside_the_pointer_and_the_card_within_the_map(
+    chromium: Any, tmp_path: Path
+) -> None:
+    (tmp_path / "map.html").write_text(render_html(covered.view(places=(), tracks=()), "inline"), "utf-8")
+    with browser.page(chromium, 3840, 2160) as (page, _):
+        page.goto((tmp_path / "map.html").as_uri())
+        for x in (0.9, 2.95):
+            across, down = spot(page, x, 0.9)
+            page.mouse.move(across, down)
+            page.wait_for_timeout(100)
+            box = page.locator("#hover").bounding_box()
+            assert 0 <= box["x"] - across <= 40 or box["x"] + box["width"] <= 3840
+            assert 0 <= box["y"] - down <= 40
+        page.mouse.click(*spot(page, 0.9, 0.9))
+        card, share = page.locator("#card").bounding_box(), page.locator("#headline").bounding_box()
+        assert card["width"] > 700
+        assert share["height"] < card["y"] < share["height"] + 60
+        assert card["x"] + card["width"] <= 3840
+        hidden = page.eval_on_selector("#card", "(card) => card.scrollHeight - card.clientHeight")
+        assert hidden <= 1
+
+
 def test_members_stand_on_the_card_and_nobody_is_left_blank(opened: Any) -> None:
     page = opened(covered.view(places=(), tracks=()))
     page.mouse.click(*spot(page, 0.9, 0.9))

@@ -148,9 +148,11 @@
     moveTo(made, at, page);
   };
 
+  /** Beside the pointer and within the map; what is set in pixels is enlarged by the style sheet's zoom. */
   function moveTo(made, at, page) {
-    const size = page.map.getSize();
-    made.style.left = Math.min(at.x + 16, size.x - made.offsetWidth - 8) + "px";
-    made.style.top = Math.min(at.y + 16, size.y - made.offsetHeight - 8) + "px";
+    const size = page.map.getSize(), box = made.getBoundingClientRect();
+    const big = Number(getComputedStyle(made).zoom) || 1;
+    made.style.left = Math.max(0, Math.min(at.x + 16, size.x - box.width - 8)) / big + "px";
+    made.style.top = Math.max(0, Math.min(at.y + 16, size.y - box.height - 8)) / big + "px";
   }
 })(window.gridbeat);
