@@ -16,6 +16,7 @@ from data.evidence import instant64
 from data.mapview import CONTEXT_CAP
 from data.overdue import OverdueWish, deadlines, overdue_json
 from gis.dayevidence import day_number
+from gis.duetimes import DUE_STATES
 from gis.partition import LEVELS
 from gis.shares import Shares
 from gis.store.context import read_context
@@ -26,7 +27,7 @@ from maps.coverage import CoverageView, DayTrack, DuePlace, GridCoverage, Recenc
 from maps.grids import ContextShape, GridShape
 from maps.words import Lang, word
 
-#: More overdue places than this are not listed; the counts are of all.
+#: More places than this are not shown, the most urgent first.
 PLACES_CAP: Final = 2_000
 
 
@@ -73,6 +74,7 @@ def coverage_view(
         generation=boundaries.generation,
         title=f"{town.names[0]} · {word('title.coverage', wish.lang)}" if town is not None else None,
         lang=wish.lang,
+        withheld=tuple(name for name, shown in (("places", wish.names), ("tracks", wish.positions)) if not shown),
     )
 
 
@@ -112,7 +114,7 @@ def _streets(found: TownCoverage) -> list[StreetCoverage]:
 
 
 def _places(found: TownCoverage, wish: CoverageMapWish) -> list[DuePlace]:
-    body, _ = overdue_json(deadlines(found, "place"), OverdueWish(limit=PLACES_CAP))
+    body, _ = overdue_json(deadlines(found, "place"), OverdueWish(DUE_STATES, limit=PLACES_CAP))
     return [
         DuePlace(
             code=row["place"], kind=row["kind"], name=row["name"], lon=row["lon"], lat=row["lat"], grid=row["grid"],

@@ -41,6 +41,9 @@ FIGURES: Final = {
 AGES: Final = ("fresh", "half", "cycle", "late", "old")
 CLASSES: Final = (*AGES, "never", "unknown", "none")
 
+#: What a view may withhold: names and places, positions of members.
+WITHHELD: Final = ("places", "tracks")
+
 Figures = Mapping[str, tuple[float, float]]
 
 
@@ -127,7 +130,7 @@ class CoverageView:
     """Everything a coverage map shows.
 
     `places` are sorted, most overdue first. `tracks` are of the day that begins at `day`; empty for callers who may not see
-    positions. `totals` are the figures over all grids with `grids_revisited`, of which unknown grids are no part; `counts` are grids
+    positions. `withheld` names what this caller may not see, of WITHHELD: an empty list then says nothing. `totals` are the figures over all grids with `grids_revisited`, of which unknown grids are no part; `counts` are grids
     by state (visited, missed, unknown, n/a). `begin`, `end` and `at` have the deployment's offset. `parameters` all stand in the
     legend; ParameterInvalid where `revisit_days` is not among them or not above 0.
     """
@@ -151,6 +154,7 @@ class CoverageView:
     lang: Lang = "zh"
     basemap: Basemap | None = None
     notes: tuple[str, ...] = ()
+    withheld: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if not self.parameters.get("revisit_days", 0) > 0:
@@ -219,7 +223,7 @@ def render_html(view: CoverageView, assets: Assets = "static", *, by: By = "grid
     """
     from maps.coveragepayload import coverage_payload
 
-    data = coverage_payload(view) | {"by": by}
+    data = coverage_payload(view) | {"by": by, "served": assets == "static"}
     west, south, east, north = data["extent"]
     page = base.folium_map(centre=((west + east) / 2, (south + north) / 2), zoom=12)
     head, body, code = base.folium_parts(page.get_root(), assets)

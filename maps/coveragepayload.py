@@ -48,6 +48,7 @@ def coverage_payload(view: CoverageView) -> dict[str, Any]:
         "evidence": view.evidence,
         "simplified": simplified,
         "notes": list(view.notes),
+        "withheld": list(view.withheld),
         "extent": extent(view, shift),
         "basemap": payload.basemap_json(view.basemap),
     }  # fmt: skip

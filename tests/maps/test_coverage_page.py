@@ -503,3 +503,17 @@ def test_small_texts_of_the_page_are_readable(opened: Any) -> None:
     colours = {"#{:02x}{:02x}{:02x}".format(*(int(v) for v in text[4:-1].split(","))) for text in found}
     assert colours
     assert min(contrast(colour, "#ffffff") for colour in colours) >= 4.5
+
+
+def test_what_a_caller_may_not_see_is_told_from_what_is_not_there(opened: Any) -> None:
+    page = opened(covered.view(places=(), tracks=(), withheld=("places", "tracks")))
+    assert page.locator("#withheld-places").count() == page.locator("#withheld-tracks").count() == 1
+    assert page.locator("#noplaces").count() == 0
+    assert page.locator("a.signin").count() == 0  # a file on a disk has nobody to ask
+
+
+def test_a_served_page_leads_to_signing_in(opened: Any) -> None:
+    page = opened(covered.view(places=(), withheld=("places",)))
+    page.evaluate("() => { gridbeat.data.served = true; }")
+    link = page.evaluate("() => gridbeat.withheld('places').querySelector('a').getAttribute('href')")
+    assert link.startswith("/sign-in?next=%2F")

@@ -35,9 +35,19 @@
   };
 
   // ------------------------------------------------------------------ the list
+  /** What this caller may not see, and, where a server can be asked, the way to it. */
+  gridbeat.withheld = function (what) {
+    const next = encodeURIComponent(location.pathname + location.search);
+    const link = gridbeat.data.served ? make("a", { href: "/sign-in?next=" + next, class: "signin" }, word("coverage.signin")) : null;
+    return make("p", { id: "withheld-" + what, class: "quiet" }, word("coverage.withheld." + what), " ", link);
+  };
+
   gridbeat.overdueList = function (page) {
     const places = gridbeat.data.places;
     const heading = make("h2", {}, word("coverage.list"));
+    if (gridbeat.data.withheld.includes("places")) {
+      return make("section", { id: "overdue" }, heading, gridbeat.withheld("places"));
+    }
     if (!places.rows.length) {
       return make("section", { id: "overdue" }, heading, make("p", { id: "noplaces", class: "quiet" },
         word("coverage.list.empty"), " ", make("code", {}, "gridbeat load places FILE --commit")));

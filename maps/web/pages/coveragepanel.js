@@ -122,9 +122,11 @@
 
   function notes() {
     const data = gridbeat.data, lines = [...data.notes];
-    if (!data.day.tracks.length && data.grids.features.length) lines.push(word("coverage.time.none"));
+    const hidden = data.withheld.includes("tracks");
+    if (!hidden && !data.day.tracks.length && data.grids.features.length) lines.push(word("coverage.time.none"));
     if (data.simplified) lines.push(word("simplified", { metres: data.simplified }));
     if (data.basemap) lines.push(data.basemap.attribution, word("approval", { number: data.basemap.approval }));
-    return lines.length ? make("section", { class: "notes", id: "notes" }, lines.map((line) => make("p", {}, line))) : null;
+    if (!lines.length && !hidden) return null;
+    return make("section", { class: "notes", id: "notes" }, hidden ? gridbeat.withheld("tracks") : null, lines.map((line) => make("p", {}, line)));
   }
 })(window.gridbeat);
