@@ -102,7 +102,7 @@ def _arrivals(beat: Beat) -> Iterator[tuple[str, list[npt.NDArray[np.int64]]]]:
     yield "every row twice, shuffled", [rng.permutation(np.concatenate([rows, rows]))]
     yield "halved at random, the second half sent again with the first", [mixed[:half], mixed]
     yield (
-        "late: every other fix, then the others in ten batches",
+        "late: every other fix, then the others in four batches",
         [rows[::2], *np.array_split(rng.permutation(rows[1::2]), 4)],
     )
 
