@@ -226,9 +226,12 @@ def test_a_click_in_the_list_flies_to_the_place(opened: Any) -> None:
     assert names == ["P1号楼", "P2号楼", "P3号楼"]
     box = page.locator("#overdue-list button").nth(1).bounding_box()
     page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
-    page.wait_for_function("() => gridbeat.page.map.getZoom() >= 16.4")
-    centre = page.evaluate("(() => { const c = gridbeat.page.map.getCenter(); return [c.lng, c.lat]; })()")
-    assert np.hypot(*(np.array(centre) - covered.at(0.4, 0.75))) < 1e-4
+    lon, lat = covered.at(0.4, 0.75)
+    page.wait_for_function(
+        "([lon, lat]) => { const map = gridbeat.page.map, c = map.getCenter();"
+        " return map.getZoom() >= 16.4 && Math.hypot(c.lng - lon, c.lat - lat) < 1e-4; }",
+        arg=[lon, lat],
+    )
     for text in ("P2号楼", "已知逾期 2 天", "2026-11-12 21:00", "A1网格"):
         assert text in page.inner_text("#card")
 

@@ -45,6 +45,8 @@ def test_every_message_is_used() -> None:
     ]
     text = "".join(path.read_text("utf-8") for path in files if path.name not in {"words.py"})
     composed = ("layer.", "level.", "kind.", "status.", "method.", "plan.", "certificate.")
-    composed += tuple(f"coverage.{part}." for part in ("by", "class", "due", "figure", "parameter", "short", "state", "withheld"))
+    composed += tuple(
+        f"coverage.{part}." for part in ("by", "class", "due", "figure", "parameter", "short", "state", "withheld")
+    )
     unused = [key for key in words.MESSAGES if not re.search(rf"[\"']{re.escape(key)}[\"']", text)]
     assert [key for key in unused if not key.startswith(composed)] == []
