@@ -130,9 +130,10 @@ class CoverageView:
     """Everything a coverage map shows.
 
     `places` are sorted, most overdue first. `tracks` are of the day that begins at `day`; empty for callers who may not see
-    positions. `withheld` names what this caller may not see, of WITHHELD: an empty list then says nothing.
-    `totals` are the figures over all grids with `grids_revisited`, of which unknown grids are no part; `counts` are grids by state (visited, missed, unknown, n/a). `begin`, `end` and `at` have the deployment's offset. `parameters` all stand in the
-    legend; ParameterInvalid where `revisit_days` is not among them or not above 0.
+    positions. `withheld` names what this caller may not see, of WITHHELD: an empty list then says nothing. `totals` are the figures
+    over all grids with `grids_revisited`, of which unknown grids are no part; `counts` are grids by state (visited, missed, unknown,
+    n/a). `begin`, `end` and `at` have the deployment's offset. `parameters` all stand in the legend; ParameterInvalid where
+    `revisit_days` is not among them or not above 0.
     """
 
     grids: Sequence[GridCoverage]

@@ -369,7 +369,7 @@ def test_a_click_on_a_dot_says_who_it_is(opened: Any) -> None:
 def test_the_page_opens_at_the_instant_shown_where_it_is_of_that_day(opened: Any) -> None:
     assert opened(covered.view()).inner_text("#clock") == "09:00"
     other = covered.view(day=covered.DAY.replace(day=20))
-    assert opened(other).inner_text("#clock") == "09:30"  # the middle of 8 to 11
+    assert opened(other).inner_text("#clock") == "10:00"  # of 8 to 9 and 10 to 11, when both are known, the middle
 
 
 # -- language, empty, wrong --------------------------------------------------------------------------------------------

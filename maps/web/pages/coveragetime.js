@@ -57,11 +57,22 @@
       this.begin = Math.floor(Math.min(...ends.map((e) => e[0])) / 60) * 60;
       this.end = Math.ceil(Math.max(...ends.map((e) => e[1])) / 60) * 60;
       const now = day.now;
-      this.at = now >= this.begin && now <= this.end + LOST_S ? Math.min(now, this.end) : Math.round((this.begin + this.end) / 120) * 60;
+      this.at = now >= this.begin && now <= this.end + LOST_S ? Math.min(now, this.end) : this.busiest();
       this.speed = SPEEDS[1];
       this.playing = false;
       this.dots = [];
       if (this.tracks.length) this.layer = gridbeat.canvasLayer(page.map, "tracks", 615, (c, frame) => this.paint(c, frame));
+    }
+
+    /** Of every ten minutes one in which the position of most members is known. */
+    busiest() {
+      let most = -1, found = [];
+      for (let at = this.begin; at <= this.end; at += 600) {
+        const known = this.tracks.filter((one) => (placeAt(one, at) || { known: false }).known).length;
+        if (known > most) { most = known; found = []; }
+        if (known === most) found.push(at);
+      }
+      return found.length ? found[found.length >> 1] : this.begin;
     }
 
     /** The time of day is set: dots, trail and texts follow. */
