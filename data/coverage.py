@@ -230,21 +230,40 @@ class TownCoverage:
         )
 
     @cached_property
+    def place_days(self) -> Floats:
+        """How often each place has to be visited: by its own interval or the deployment's."""
+        return np.array([one["revisit_days"] or self.wish.revisit_days for one in self.found.town.places], np.float64)
+
+    @cached_property
+    def place_since(self) -> Times:
+        """When each place came on the list."""
+        return instants(one["since"] for one in self.found.town.places)
+
+    @cached_property
     def place_due(self) -> Times:
-        """When each place is due, by its own interval or the deployment's."""
-        places = self.found.town.places
-        since = np.maximum(instants(one["since"] for one in places), self.found.evidence.since)
-        days = np.array([one["revisit_days"] or self.wish.revisit_days for one in places], np.float64)
-        return due_at(self.found.town.of_places(self.last_visits), since, days)
+        """When each place is due."""
+        since = np.maximum(self.place_since, self.found.evidence.since)
+        return due_at(self.found.town.of_places(self.last_visits), since, self.place_days)
+
+    @cached_property
+    def place_unsure(self) -> Flags:
+        """Places of which nobody can say, since evidence began less than an interval ago and knows of no visit."""
+        return self.unsure(self.found.town.of_places(self.last_visits), self.place_due, self.place_since)
+
+    def unsure(self, last: Times, due: Times, since: Times) -> Flags:
+        """What was not visited since evidence begins, was there before, and is not due by what evidence can say."""
+        found: Flags = np.isnat(last) & (since < self.found.evidence.since) & (due > self.end)
+        return found
 
     @cached_property
     def revisits(self) -> Revisits:
         """(e) which grids were fully re-visited on time: every place on the list, each by its interval."""
         owner = np.where(self.listed, self.found.town.of_places(self.site_owner), -1)
-        on_time = self.place_due > self.end
+        on_time = (self.place_due > self.end) & ~self.place_unsure
         return revisits_on_time(
-            self.keys, owner, on_time, self.tracked_cycle, self.parameters, tracked_min=self.wish.tracked_min
-        )
+            self.keys, owner, on_time, self.tracked_cycle, self.parameters,
+            tracked_min=self.wish.tracked_min, unsure=self.place_unsure,
+        )  # fmt: skip
 
     @cached_property
     def street_last(self) -> Times:
@@ -293,15 +312,16 @@ def town_coverage(connection: Connection, live: Live, kept: LiveCoverage, wish: 
     now = live.now(connection)
     found = kept.evidence.evidence(connection, live, wish.sight_m)
     since = utc(found.evidence.since)
-    if wish.begin < since:
+    if wish.begin < found.horizon:
         raise ParameterInvalid(
-            f"fixes are looked at from {since.isoformat()} on (GRIDBEAT_COVERAGE_DAYS); from lies before", place="from"
+            f"fixes are looked at from {found.horizon.isoformat()} on (GRIDBEAT_COVERAGE_DAYS); from lies before",
+            place="from",
         )
     stretches = kept.ground.stretches(
         connection, live, found, wish.layer, wish.begin, wish.end, wish.known_at or now.known_at
     )
     kept.evidence.walks(connection, found, *(one.end64 for one in stretches))
-    duty, grids = grid_duty(connection, since, wish.end)
+    duty, grids = grid_duty(connection, min(since, wish.begin), wish.end)
     position = numbered(stretches)
     of_layer = [
         uid

@@ -206,13 +206,14 @@ def place_rows(coverage: TownCoverage) -> list[dict[str, Any]]:
     last = coverage.found.town.of_places(coverage.last_visits)
     owner = coverage.found.town.of_places(coverage.site_owner)
     watched = np.append(coverage.watched(coverage.tracked_cycle), False)[owner]
-    on_time = coverage.place_due > coverage.end
+    on_time = (coverage.place_due > coverage.end) & ~coverage.place_unsure
+    watched &= ~coverage.place_unsure
     rows = []
     for i, place in enumerate(coverage.found.town.places):
         state = "visited" if on_time[i] else "missed" if watched[i] else "unknown"
         rows.append({
             "place": place["code"], "kind": place["kind"], "name": place["name"], "address": place["address"],
-            "revisit_days": place["revisit_days"] or coverage.wish.revisit_days,
+            "revisit_days": float(coverage.place_days[i]),
             "last": _at(last[i]), "due": _at(coverage.place_due[i]), "state": state,
         })  # fmt: skip
     return rows

@@ -63,11 +63,15 @@ class TownSites:
 
 @dataclass(frozen=True, eq=False)
 class TownEvidence:
-    """The evidence as of a moment, with the sites it speaks of; equal `version`, equal evidence."""
+    """The evidence as of a moment, with the sites it speaks of; equal `version`, equal evidence.
+
+    Fixes before `horizon` are not looked at; `evidence.since` is later where nothing is known of the first days.
+    """
 
     evidence: Evidence
     town: TownSites
     version: int
+    horizon: datetime
 
     @property
     def parameters(self) -> dict[str, Any]:
@@ -108,15 +112,16 @@ class LiveEvidence:
         with self._lock:
             held = self._ground(connection, state, now.at, sight_m)
             first, last = self._numbers(held.ground, now.at)
-            since = held.ground.span(first)[0]
+            horizon = held.ground.span(first)[0]
+            since = max(horizon, self._begun(connection, held.ground, horizon))
             changed = self._renew_days(connection, held, first, last)
             if held.told is None or held.since != since:
-                held.told, held.since = _told(connection, held.ground, held.town, utc(since)), since
+                held.told, held.since = _told(connection, held.ground, held.town, utc(horizon)), since
                 changed = True
             if changed or held.answer is None:
                 self._versions += 1
                 held.answer = TownEvidence(
-                    Evidence(held.ground, dict(held.days), held.told, since), held.town, self._versions
+                    Evidence(held.ground, dict(held.days), held.told, since), held.town, self._versions, utc(horizon)
                 )
             return held.answer
 
@@ -138,6 +143,11 @@ class LiveEvidence:
             if made is not None:
                 evidence.walks[number] = made
         return evidence.walks.get(number)
+
+    def _begun(self, connection: Connection, ground: EvidenceGround, horizon: np.datetime64) -> np.datetime64:
+        """The beginning of the first day of which anything is known."""
+        earliest = store.earliest_evidence(connection)
+        return horizon if earliest is None else ground.span(day_number(ground, instant64(earliest)))[0]
 
     def _numbers(self, ground: EvidenceGround, now: datetime) -> tuple[Day, Day]:
         last = day_number(ground, instant64(now))

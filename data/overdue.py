@@ -32,6 +32,7 @@ class Things:
     interval_days: Floats
     owner: Ints
     listed: Flags
+    unsure: Flags
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,7 +71,10 @@ class Deadlines:
     def times(self) -> DueTimes:
         """State and due time of each thing."""
         watched = np.append(self.coverage.watched(self.coverage.tracked_cycle), False)[self.things.owner]
-        return due_times(self.things.last, self.things.due, self.coverage.end, tracked=watched, chance=self.chance)
+        return due_times(
+            self.things.last, self.things.due, self.coverage.end,
+            tracked=watched, chance=self.chance, unsure=self.things.unsure,
+        )  # fmt: skip
 
     @cached_property
     def hindsight(self) -> Hindsight | None:
@@ -100,19 +104,24 @@ def deadlines(coverage: TownCoverage, by: By, ahead_days: int = 2) -> Deadlines:
 
 def _places(coverage: TownCoverage) -> Things:
     town = coverage.found.town
-    days = np.array([one["revisit_days"] or coverage.wish.revisit_days for one in town.places], np.float64)
-    owner = town.of_places(coverage.site_owner)
-    return Things(
-        "place", town.of_places(coverage.last_visits), coverage.place_due, days, owner, coverage.listed & (owner >= 0)
-    )
+    owner, last = town.of_places(coverage.site_owner), town.of_places(coverage.last_visits)
+    listed = coverage.listed & (owner >= 0)
+    return Things("place", last, coverage.place_due, coverage.place_days, owner, listed, coverage.place_unsure)
 
 
 def _households(coverage: TownCoverage) -> Things:
     town = coverage.found.town
-    last, owner = town.of_households(coverage.last_visits), town.of_households(coverage.site_owner)
-    days = np.full(len(last), coverage.wish.revisit_days)
-    since = np.full(len(last), coverage.found.evidence.since)
-    return Things("household", last, due_at(last, since, days), days, owner, owner >= 0)
+    return _ever_there(
+        coverage, "household", town.of_households(coverage.last_visits), town.of_households(coverage.site_owner)
+    )
+
+
+def _ever_there(coverage: TownCoverage, by: By, last: Times, owner: Ints) -> Things:
+    """Things without a date of their own: they were there before evidence begins, and have the deployment's interval."""
+    days, since = np.full(len(last), coverage.wish.revisit_days), np.full(len(last), coverage.found.evidence.since)
+    due = due_at(last, since, days)
+    unsure = coverage.unsure(last, due, since - np.timedelta64(1, "us"))
+    return Things(by, last, due, days, owner, owner >= 0, unsure)
 
 
 def _streets(coverage: TownCoverage) -> Things:
@@ -124,9 +133,7 @@ def _streets(coverage: TownCoverage) -> Things:
     )
     owner = np.full(count, -1, np.int64)
     owner[samples.street[inside][::-1]] = coverage.street_owner[inside][::-1]
-    days = np.full(count, coverage.wish.revisit_days)
-    since = np.full(count, coverage.found.evidence.since)
-    return Things("street", last, due_at(last, since, days), days, owner, owner >= 0)
+    return _ever_there(coverage, "street", last, owner)
 
 
 @dataclass(frozen=True)

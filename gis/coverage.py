@@ -146,9 +146,13 @@ def revisits(
 
 
 def revisits_on_time(
-    keys: tuple[str, ...], owner: Ints, on_time: Flags, tracked: Shares, parameters: Parameters, *, tracked_min: float = 0.8
+    keys: tuple[str, ...], owner: Ints, on_time: Flags, tracked: Shares, parameters: Parameters, *,
+    tracked_min: float = 0.8, unsure: Flags | None = None,
 ) -> Revisits:  # fmt: skip
-    """The same where the caller says of each place whether it was visited on time, as for places with intervals of their own."""
+    """The same where the caller says of each place whether it was visited on time, as for places with intervals of their own.
+
+    A place that is `unsure` (nobody can say: evidence is younger than its interval) makes its grid unknown, not missed.
+    """
     shares = summed(
         "places_revisited",
         "places",
@@ -158,7 +162,12 @@ def revisits_on_time(
         on_time,
         {**parameters, "tracked_min": tracked_min},
     )
-    return Revisits(shares, states(shares, tracked, tracked_min=tracked_min))
+    state = states(shares, tracked, tracked_min=tracked_min)
+    if unsure is not None:
+        late = np.zeros(len(keys), dtype=bool)
+        late[owner[(owner >= 0) & ~on_time & ~unsure]] = True
+        state[(state == MISSED) & ~late] = UNKNOWN
+    return Revisits(shares, state)
 
 
 def ground_ages(

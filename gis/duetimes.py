@@ -11,7 +11,7 @@ import numpy.typing as npt
 from gis.errors import ParameterInvalid
 from gis.fixes import MICRO, Flags, Floats, Ints, Times, micros_of
 
-#: The states by number: in time; in time, and unlikely to be visited before it is due; overdue; overdue as far as anybody knows.
+#: The states by number: in time; in time, and unlikely to be visited before it is due; overdue; nobody knows.
 DUE_STATES: Final = ("due", "soon", "overdue", "unknown")
 DUE, SOON, OVERDUE, UNSURE = range(len(DUE_STATES))
 
@@ -56,16 +56,19 @@ def due_at(last: Times, since: Times, interval_days: Floats) -> Times:
 
 
 def due_times(
-    last: Times, due: Times, as_of: np.datetime64, *, tracked: Flags, chance: Floats | None = None, likely: float = 0.5
-) -> DueTimes:
+    last: Times, due: Times, as_of: np.datetime64, *,
+    tracked: Flags, chance: Floats | None = None, likely: float = 0.5, unsure: Flags | None = None,
+) -> DueTimes:  # fmt: skip
     """The state of each thing at an instant.
 
     Due before it: overdue, or unknown where its members were not `tracked`. Else soon where the `chance` of a visit before it is due
-    (NaN: not asked) is below `likely`.
+    (NaN: not asked) is below `likely`. What is `unsure` is unknown, due or not: evidence is too young to say when it was visited.
     """
     late = due.view(np.int64) <= micros_of(as_of)
     doubtful = np.zeros(len(due), dtype=bool) if chance is None else np.nan_to_num(chance, nan=1.0) < likely
-    state = np.select([late & tracked, late, doubtful], [OVERDUE, UNSURE, SOON], DUE).astype(np.uint8)
+    blind = np.zeros(len(due), dtype=bool) if unsure is None else unsure
+    cases = [late & tracked & ~blind, late | blind, doubtful]
+    state = np.select(cases, [OVERDUE, UNSURE, SOON], DUE).astype(np.uint8)
     return DueTimes(last, due, state, as_of)
 
 

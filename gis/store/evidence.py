@@ -71,6 +71,10 @@ EVENT_POSITIONS = sa.text("""
     WHERE occurred_at >= :begin AND occurred_at < :end AND received_at >= :begin AND geom IS NOT NULL
       AND NOT EXISTS (SELECT FROM event_duplicate d WHERE d.event = e.id)
 """)
+EARLIEST = sa.text("""
+    SELECT least((SELECT min(first_at) FROM fix_day WHERE day = (SELECT min(day) FROM fix_day)),
+                 (SELECT min(at) FROM checkin), (SELECT min(at) FROM visit))
+""")
 #: Duty of a member, by the grid that they worked: a span for each.
 GRID_DUTY = sa.text("""
     WITH duty AS (SELECT member, range_agg(during) AS spans FROM shift WHERE during && tstzrange(:begin, :end) GROUP BY member),
@@ -121,6 +125,12 @@ def span_marks(connection: sa.Connection, spans: Mapping[int, tuple[datetime, da
     numbers, ends = list(spans), list(spans.values())
     given = {"numbers": numbers, "begins": [one[0] for one in ends], "ends": [one[1] for one in ends]}
     return {row.number: (row.members, row.changes) for row in connection.execute(SPAN_MARKS, given)}
+
+
+def earliest_evidence(connection: sa.Connection) -> datetime | None:
+    """The first instant at which anybody is known to have been anywhere: a fix, a check-in, a visit; None: never."""
+    found: datetime | None = connection.execute(EARLIEST).scalar_one()
+    return found
 
 
 def has_fixes(connection: sa.Connection) -> bool:

@@ -38,7 +38,14 @@ def town(alone: Asking) -> Asking:
             NewStreet(line(1.1, 0.5, 1.9, 0.5), 756.0, "东街", external_id="s3"),
         ]
         replace_streets(connection, "drawn", lines)
+    checkin(alone, NOW - 30 * DAY)  # evidence begins then
     return alone
+
+
+def checkin(asking: Asking, at: datetime) -> None:
+    """m1 checks in far from all places."""
+    body = {"member": "m1", "at": at.isoformat(), "lon": LON + 0.009, "lat": LAT + 0.009}
+    assert asking.http.post("/v1/checkins", json=body).status_code == 201
 
 
 def line(*hundredths: float) -> Any:
@@ -230,7 +237,7 @@ def test_overdue_places_come_worst_first_and_the_silent_grid_is_unknown(town: As
     ]
     assert answer["counts"] == {"due": 1, "soon": 0, "overdue": 1, "unknown": 2}
     assert answer["items"][0]["last"] is None
-    assert answer["items"][0]["overdue_days"] == pytest.approx(35 - 7, abs=1.1)
+    assert answer["items"][0]["overdue_days"] == pytest.approx(30 - 7, abs=1.1)
     everything = asked(town, "/overdue", state="due", by="place")["items"]
     assert [(one["place"], one["grid"]) for one in everything] == [("P1", "A1")]
     assert datetime.fromisoformat(everything[0]["due"]) == pytest.approx(TODAY + 65 * MINUTE + 7 * DAY, abs=6 * MINUTE)
@@ -333,6 +340,31 @@ def test_spot_checks_know_how_long_ago_grids_were_seen(town: Asking) -> None:
     assert drawn["parameters"]["recency"] is True
     answer = town.http.get(f"/v1/spotchecks/{drawn['id']}?verify=true").json()
     assert answer["reproduced"] is True
+
+
+# --- evidence that is young ------------------------------------------------------------------------------------------
+
+
+def test_what_evidence_is_too_young_to_say_is_unknown_and_neither_missed_nor_on_time(town: Asking) -> None:
+    """Nothing is known before yesterday, when all but P4 of A1 was seen: in a week P4 may well have been visited."""
+    town.query("TRUNCATE checkin")
+    patrolled(town)
+    answer = asked(town)
+    assert answer["parameters"]["evidence_since"] > (TODAY - DAY).isoformat()
+    assert rows(answer)["A1"]["state"] == "unknown"
+    assert answer["on_time"]["value"] is None
+    assert {one["place"]: one["state"] for one in asked(town, "/overdue", state="due,soon,overdue,unknown")["items"]} == {
+        "P1": "due", "P2": "unknown", "P3": "unknown", "P4": "unknown",
+    }  # fmt: skip
+    assert asked(town, "/certificate")["unknown"]["numerator"] == 3
+    daily = asked(town, revisit_days=0.5, **{"from": (NOW - DAY).isoformat()})
+    assert rows(daily)["A1"]["state"] in {"missed", "unknown"}  # a shift of yesterday may lie before the last half day
+    with town.app.state.engine.begin() as connection:
+        keep_places(
+            connection,
+            [NewPlace("P4", "shop", "P4", LON + 0.002, LAT + 0.002, "wgs84", "", since=NOW - timedelta(hours=1))],
+        )
+    assert rows(asked(town))["A1"]["state"] == "visited"  # a place that came on the list an hour ago is not due yet
 
 
 # --- who may see, what is refused ------------------------------------------------------------------------------------

@@ -12,7 +12,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gis.cellowners import cell_owners
-from gis.coverage import Credit, credited, ground_ages, owners_of, revisits, states, swept_area, tracked
+from gis.coverage import (
+    STATES,
+    Credit,
+    credited,
+    ground_ages,
+    owners_of,
+    revisits,
+    revisits_on_time,
+    states,
+    swept_area,
+    tracked,
+)
 from gis.errors import ParameterInvalid
 from gis.locate import GridIndex
 from gis.partition import partition_of
@@ -282,3 +293,13 @@ def test_ages_of_ground_add_up_to_the_ground() -> None:
 def test_sums_by_owner_leave_out_nobody() -> None:
     found = summed("x", "m", ("a",), np.array([-1, 0, 0]), np.array([9.0, 2.0, 1.0]), np.array([True, True, False]), {})
     assert (found.numerator.tolist(), found.denominator.tolist()) == ([2.0], [3.0])
+
+
+def test_a_place_of_which_nobody_can_say_makes_its_grid_unknown_unless_another_was_missed() -> None:
+    keys, owner = ("a", "b", "c"), np.array([0, 0, 1, 1, 2])
+    on_time, unsure = np.array([True, False, False, False, True]), np.array([False, True, True, False, False])
+    watched = Shares("tracked", "s", keys, np.full(3, 9.0), np.full(3, 10.0))
+    found = revisits_on_time(keys, owner, on_time, watched, {}, unsure=unsure)
+    assert [STATES[state] for state in found.state] == ["unknown", "missed", "visited"]
+    plain = revisits_on_time(keys, owner, on_time, watched, {})
+    assert [STATES[state] for state in plain.state] == ["missed", "missed", "visited"]

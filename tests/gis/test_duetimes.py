@@ -40,6 +40,13 @@ def test_silence_makes_unknown_and_a_small_chance_makes_soon() -> None:
     assert found.overdue_days.tolist() == [-0.5, 1.0, 1.0, -0.5, -6.0]
 
 
+def test_what_nobody_can_say_is_unknown_whether_due_or_not() -> None:
+    last = ago(None, 8, 1)
+    due = due_at(last, ago(2, 2, 2), np.full(3, 7.0))
+    found = due_times(last, due, NOW, tracked=np.ones(3, dtype=bool), unsure=np.array([True, False, False]))
+    assert [DUE_STATES[s] for s in found.state] == ["unknown", "overdue", "due"]
+
+
 def test_what_is_due_this_very_moment_is_overdue() -> None:
     last = ago(7)
     assert due_times(last, due_at(last, last, np.array([7.0])), NOW, tracked=np.array([True])).counts["overdue"] == 1
