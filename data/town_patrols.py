@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import numpy.typing as npt
+import shapely
 
 from data.town_fixes import ToldFixes, Walked, tell_fixes
 from data.town_places import Spot, apart_from, choose_spots, near_streets
@@ -100,7 +101,7 @@ def build_patrols(town: Town, seed: int, *, now: datetime, members: int = MEMBER
     spots = choose_spots(ground, plants, rng)
     people = hire(ground, plants, members, rng)
     turns = shifts_of(people, plants, now, days)
-    leave = leave_of(people, turns, now, rng)
+    leave = leave_of(people, turns, rng)
     streets = _Streets.of(ground, plants, spots, rng)
     walked, calls = _walk_all(streets, ground, people, turns, spots, now, rng)
     spans = _spans(leave)
@@ -154,12 +155,13 @@ class _Streets:
 def _idle_doors(
     ground: PatrolGround, plants: Plants, grid: int, storied: list[Floats], rng: np.random.Generator
 ) -> list[Floats]:
-    """Homes at which members stop, none near a place with a story; a dedicated grid has its places alone."""
+    """Homes at which members stop, none near a place with a story, the innermost first; a dedicated grid has its places alone."""
     if grid >= ground.general:
         return []
     homes = [ground.homes[i] for i in rng.permutation(near_streets(ground, plants, grid)).tolist()]
-    free = [xy for xy in homes if apart_from(xy, storied, CLEAR_M)]
-    return free[:_IDLE_DOORS]
+    free = [xy for xy in homes if apart_from(xy, storied, CLEAR_M)][:_IDLE_DOORS]
+    border = ground.grids[grid].exterior
+    return sorted(free, key=lambda xy: -border.distance(shapely.Point(xy)))
 
 
 def _walk_all(

@@ -158,7 +158,7 @@ def _is_silent(person: Person, plants: Plants, grid: int, back: int) -> bool:
     return person.is_silent and 3 <= back <= 10
 
 
-def leave_of(people: list[Person], turns: list[Turn], now: datetime, rng: np.random.Generator) -> list[Away]:
+def leave_of(people: list[Person], turns: list[Turn], rng: np.random.Generator) -> list[Away]:
     """Leave of members outside the core: some whole days, and some an hour within a shift."""
     found: list[Away] = []
     held: set[tuple[int, date]] = set()
