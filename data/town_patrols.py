@@ -90,7 +90,7 @@ class TownPatrols:
 
 
 def build_patrols(town: Town, seed: int, *, now: datetime, members: int = MEMBERS, days: int = DAYS) -> TownPatrols:
-    """The patrols of this seed in the `days` before `now`; fewer than 27 days are too few for every story to be told.
+    """The patrols of this seed in the `days` before `now`; fewer than 22 days are too few for every story to be told.
 
     Raises TimeInvalid for a `now` without an offset, ParameterInvalid for fewer members than the grids need.
     """
@@ -133,12 +133,13 @@ class _Streets:
     at: dict[int, dict[int, int]]
     idle: dict[int, list[int]]
     posts: dict[int, Floats]
+    fresh: int
 
     @staticmethod
     def of(ground: PatrolGround, plants: Plants, spots: Sequence[Spot], rng: np.random.Generator) -> _Streets:
         """The nets of all grids but the one that nobody walks."""
         storied = [np.array([spot.x, spot.y]) for spot in spots if spot.story]
-        found = _Streets({}, {}, {}, {})
+        found = _Streets({}, {}, {}, {}, plants.fresh)
         for grid in range(len(ground.grids)):
             if grid != plants.never:
                 own = [i for i, spot in enumerate(spots) if spot.grid == grid and spot.story != "missed"]
@@ -228,8 +229,9 @@ def _task(streets: _Streets, person: Person, turn: Turn, errands: Sequence[int],
     net, grid = streets.nets[turn.grid], turn.grid
     if len(net.starts) > 1 and person.number >= CORE and (person.number + turn.back) % _SIDE_WALKS == 0:
         return Task(net.starts[1 + int(luck * (len(net.starts) - 1))], (), (), pace, SHIFT_S)
-    start = net.doors[streets.idle[grid][0]]
-    return Task(start, [streets.at[grid][spot] for spot in errands], streets.idle[grid], pace, SHIFT_S)
+    idle = streets.idle[grid]
+    doors = () if grid == streets.fresh else idle  # who has to walk it whole does not linger
+    return Task(net.doors[idle[0]], [streets.at[grid][spot] for spot in errands], doors, pace, SHIFT_S)
 
 
 def _walked(

@@ -29,6 +29,7 @@ CLEAR_M: Final = 85.0
 #: Ground so far inside a grid is not seen from the streets along its border.
 INNER_M: Final = 40.0
 _ROOMY_M: Final = 2_500.0
+_PART_M: Final = 400.0
 _SPOTS: Final = 80
 #: A side street that nobody walks is so long at least, and at most such a part of the streets of its grid.
 _ASIDE_M: Final = 150.0
@@ -147,8 +148,10 @@ class Plants:
         return frozenset({self.never, self.elsewhere, *self.silent, *self.missed, *self.late, *self.soon, self.fresh})
 
     def walkable(self, ground: PatrolGround, grid: int) -> list[Ints]:
-        """The streets of a grid that are walked, in groups as of `parts_of`."""
-        return parts_of(ground, (i for i in ground.lines_of(grid).tolist() if i not in self.barred))
+        """The streets of a grid that are walked, in groups as of `parts_of`; a short one that is apart from the longest is left out."""
+        parts = parts_of(ground, (i for i in ground.lines_of(grid).tolist() if i not in self.barred))
+        lengths = shapely.length(ground.lines)
+        return parts[:1] + [part for part in parts[1:] if lengths[part].sum() >= _PART_M]
 
 
 def choose_plants(ground: PatrolGround, rng: np.random.Generator) -> Plants:
@@ -172,7 +175,8 @@ def choose_plants(ground: PatrolGround, rng: np.random.Generator) -> Plants:
         missed[grid], closed = _missed_home(ground, grid, barred, rng)
         barred |= closed
     taken = {*hidden, elsewhere, *picked}
-    fresh = min((g for g in free if g not in taken and walked[g] > 600.0), key=lambda g: (walked[g], g))
+    whole = [g for g in free if g not in taken and walked[g] > 600.0 and len(parts_of(ground, ground.lines_of(g))) == 1]
+    fresh = min(whole, key=lambda g: (walked[g], g))
     aside = _side_streets(ground, [g for g in rng.permutation(roomy).tolist() if g not in taken], barred)
     return Plants(
         hidden[0], elsewhere, tuple(hidden[1:]), missed, tuple(picked[2:5]), tuple(picked[5:8]), fresh,

@@ -100,7 +100,7 @@ def _person(
         (grid, beside) if odd == 0 and beside is not None else grids,
         beside if odd == 1 else None,
         odd == 2,
-        30 if luck[3] < 0.06 else 120 if luck[3] > 0.86 and number >= CORE else 60,
+        30 if luck[3] < 0.06 else 120 if luck[3] > 0.82 and number >= CORE and grid not in plants.special else 60,
         bool(luck[4] < 0.8),
         "gcj02" if odd == 3 else "wgs84",
         odd == 4,
