@@ -227,7 +227,7 @@ def _errands(
 def _task(streets: _Streets, person: Person, turn: Turn, errands: Sequence[int], pace: float, luck: float) -> Task:
     """What a shift does: it begins at the post; a few begin in a part of the grid that is apart, and stay there."""
     net, grid = streets.nets[turn.grid], turn.grid
-    if len(net.starts) > 1 and person.number >= CORE and (person.number + turn.back) % _SIDE_WALKS == 0:
+    if len(net.starts) > 1 and not errands and (person.number + turn.back) % _SIDE_WALKS == 0:
         return Task(net.starts[1 + int(luck * (len(net.starts) - 1))], (), (), pace, SHIFT_S)
     idle = streets.idle[grid]
     doors = () if grid == streets.fresh else idle  # who has to walk it whole does not linger

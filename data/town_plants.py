@@ -29,7 +29,7 @@ CLEAR_M: Final = 85.0
 #: Ground so far inside a grid is not seen from the streets along its border.
 INNER_M: Final = 40.0
 _ROOMY_M: Final = 2_500.0
-_PART_M: Final = 400.0
+_PART_M: Final = 300.0
 _SPOTS: Final = 80
 #: A side street that nobody walks is so long at least, and at most such a part of the streets of its grid.
 _ASIDE_M: Final = 150.0
