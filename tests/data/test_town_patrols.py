@@ -126,7 +126,7 @@ def test_members_keep_to_the_streets_and_the_paths_to_doors(
         shapely.points(metres[rows]),
     )
     assert apart[~in_hall].max() < 45.0 + 20.0
-    assert np.quantile(apart[~in_hall], 0.5) < 6.0
+    assert np.quantile(apart[~in_hall], 0.5) < 8.0
 
 
 def test_errors_wander_and_stops_are_long(patrols: TownPatrols, metres: np.ndarray) -> None:
@@ -171,7 +171,7 @@ def test_streets_that_nobody_walks_are_not_seen_from_others(
     own = shapely.STRtree(shapely.points(metres[kept(patrols)]))
     for number, street in enumerate(in_metres([one.geometry for one in town.streets])):
         if street_id(number) in patrols.planted.side_streets:
-            middle = shapely.line_interpolate_point(street, [0.25, 0.5, 0.75], normalized=True)
+            middle = shapely.line_interpolate_point(street, [0.4, 0.5, 0.6], normalized=True)
             _, apart = own.query_nearest(middle, return_distance=True, all_matches=False)
             assert apart.min() > 25.0
     assert len(patrols.planted.side_streets) == 4
