@@ -27,7 +27,7 @@ STORED = sa.text("""
 
 @pytest.fixture
 def town(connection: sa.Connection) -> sa.Connection:
-    """a works A, then B; b works A and B; c works nothing. From the second day on B reaches into A."""
+    """A works A, then B; b works A and B; c works nothing. From the second day on B reaches into A."""
     published(connection, drawn("AABB"))
     published(connection, drawn("ABBB"), at=NOON + DAY)
     for row in (

@@ -70,7 +70,7 @@ def test_the_store_holds_the_town_with_its_patrols(rows: sa.Connection, patrols:
     assert is_loaded(rows)
     assert patrols_loaded(rows)
     count = {
-        table: rows.execute(sa.text(f"SELECT count(*) FROM {table}")).scalar_one()  # noqa: S608 - names of our own
+        table: rows.execute(sa.text(f"SELECT count(*) FROM {table}")).scalar_one()
         for table in ("member", "shift", "leave", "place", "checkin", "visit", "street", "fix")
     }
     told = patrols.patrols
