@@ -20,8 +20,7 @@ CORE: Final = 4
 MORNING, AFTERNOON, NIGHT = range(3)
 _HOURS: Final = {MORNING: time(8, 30), AFTERNOON: time(14, 0), NIGHT: time(21, 30)}
 SHIFT_S: Final = 3 * 3_600
-#: Half an hour of a shift's third is enough for a doctor.
-_AWAY_S: Final = 3_600
+_AWAY_S: Final = 3_600  # leave within a shift
 _SILENT_DAYS: Final = 9  # so long ago one of the silent grids told its last
 _SURNAMES: Final = "赵钱孙李周吴郑王冯陈褚卫蒋沈韩杨朱秦尤许何吕施张孔曹严华金魏陶姜"
 _GIVEN: Final = "伟芳娜敏静丽强磊军洋勇艳杰娟涛明超秀霞平刚桂英华建国志红梅兰玉春冬晓"
