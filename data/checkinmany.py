@@ -53,9 +53,9 @@ def _standings(connection: Connection, told: Sequence[NewCheckin], states: Seque
             continue
         distance = signed_distance_m(*_places(told, rows), shape)
         for i, metres in zip(rows, distance.tolist(), strict=True):
-            one = standing_at(metres, told[i].accuracy_m, grid)
-            if i not in best or (one.distance_m, grid) > (best[i].distance_m, best[i].grid):
-                best[i] = one
+            here = standing_at(metres, told[i].accuracy_m, grid)
+            if i not in best or (metres, grid) > (best[i].distance_m, best[i].grid):
+                best[i] = here
     return best
 
 

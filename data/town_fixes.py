@@ -44,7 +44,7 @@ class Walked:
     and the member's device. `has_calls`: a gap would hide a visit.
     """
 
-    steps: Sequence[Sequence[int]]
+    steps: Sequence[Ints]
     stays: Sequence[Sequence[float]]
     member: Ints
     begin: Ints
@@ -120,7 +120,7 @@ def _instants(walked: Walked, until: int, rng: np.random.Generator) -> tuple[Int
 def _places(walked: Walked, steps: Steps, shift: Ints, since: Ints, rng: np.random.Generator) -> Floats:
     """Where each fix is told, in metres: on the walk, at its side of the street, with the device's error."""
     count = np.array([len(own) for own in walked.steps], np.int64)
-    step = np.concatenate([np.asarray(own, np.int64) for own in walked.steps])
+    step = np.concatenate(walked.steps)
     stay = np.concatenate([np.asarray(own, np.float64) for own in walked.stays])
     owner = np.repeat(np.arange(len(count)), count)
     size = steps.count[step]
@@ -142,7 +142,8 @@ def _places(walked: Walked, steps: Steps, shift: Ints, since: Ints, rng: np.rand
     length = np.hypot(*way.T)
     on_street = street[leg] & (whose[leg] == whose[leg - 1]) & (length > 0.01)
     side = np.where(on_street, _SIDEWALK_M / np.maximum(length, 0.01), 0.0)
-    return place + np.column_stack([way[:, 1], -way[:, 0]]) * side[:, None] + _errors(len(told), rng)
+    found: Floats = place + np.column_stack([way[:, 1], -way[:, 0]]) * side[:, None] + _errors(len(told), rng)
+    return found
 
 
 def _errors(count: int, rng: np.random.Generator) -> Floats:
@@ -151,7 +152,8 @@ def _errors(count: int, rng: np.random.Generator) -> Floats:
     total = np.vstack([np.zeros((1, 2)), np.cumsum(white, axis=0)])
     wander = (total[_WANDER_FIXES : count + _WANDER_FIXES] - total[:count]) / np.sqrt(_WANDER_FIXES)
     jitter = np.clip(rng.standard_normal((count, 2)), -2.5, 2.5)
-    return _WANDER_M * wander + _JITTER_M * jitter
+    found: Floats = _WANDER_M * wander + _JITTER_M * jitter
+    return found
 
 
 def _within(member: Ints, at: Ints, spans: tuple[Ints, Ints, Ints]) -> Flags:

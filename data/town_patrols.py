@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import numpy.typing as npt
+import shapely
 
 from data.town_fixes import ToldFixes, Walked, tell_fixes
 from data.town_places import Spot, apart_from, choose_spots, near_streets
@@ -89,7 +90,7 @@ class TownPatrols:
 
 
 def build_patrols(town: Town, seed: int, *, now: datetime, members: int = MEMBERS, days: int = DAYS) -> TownPatrols:
-    """The patrols of this seed in the `days` before `now`; fewer than 27 days are too few for every story to be told.
+    """The patrols of this seed in the `days` before `now`; fewer than 22 days are too few for every story to be told.
 
     Raises TimeInvalid for a `now` without an offset, ParameterInvalid for fewer members than the grids need.
     """
@@ -100,7 +101,7 @@ def build_patrols(town: Town, seed: int, *, now: datetime, members: int = MEMBER
     spots = choose_spots(ground, plants, rng)
     people = hire(ground, plants, members, rng)
     turns = shifts_of(people, plants, now, days)
-    leave = leave_of(people, turns, now, rng)
+    leave = leave_of(people, turns, rng)
     streets = _Streets.of(ground, plants, spots, rng)
     walked, calls = _walk_all(streets, ground, people, turns, spots, now, rng)
     spans = _spans(leave)
@@ -132,12 +133,13 @@ class _Streets:
     at: dict[int, dict[int, int]]
     idle: dict[int, list[int]]
     posts: dict[int, Floats]
+    fresh: int
 
     @staticmethod
     def of(ground: PatrolGround, plants: Plants, spots: Sequence[Spot], rng: np.random.Generator) -> _Streets:
         """The nets of all grids but the one that nobody walks."""
         storied = [np.array([spot.x, spot.y]) for spot in spots if spot.story]
-        found = _Streets({}, {}, {}, {})
+        found = _Streets({}, {}, {}, {}, plants.fresh)
         for grid in range(len(ground.grids)):
             if grid != plants.never:
                 own = [i for i, spot in enumerate(spots) if spot.grid == grid and spot.story != "missed"]
@@ -154,12 +156,13 @@ class _Streets:
 def _idle_doors(
     ground: PatrolGround, plants: Plants, grid: int, storied: list[Floats], rng: np.random.Generator
 ) -> list[Floats]:
-    """Homes at which members stop, none near a place with a story; a dedicated grid has its places alone."""
+    """Homes at which members stop, none near a place with a story, the innermost first; a dedicated grid has its places alone."""
     if grid >= ground.general:
         return []
     homes = [ground.homes[i] for i in rng.permutation(near_streets(ground, plants, grid)).tolist()]
-    free = [xy for xy in homes if apart_from(xy, storied, CLEAR_M)]
-    return free[:_IDLE_DOORS]
+    free = [xy for xy in homes if apart_from(xy, storied, CLEAR_M)][:_IDLE_DOORS]
+    border = ground.grids[grid].exterior
+    return sorted(free, key=lambda xy: -border.distance(shapely.Point(xy)))
 
 
 def _walk_all(
@@ -224,10 +227,11 @@ def _errands(
 def _task(streets: _Streets, person: Person, turn: Turn, errands: Sequence[int], pace: float, luck: float) -> Task:
     """What a shift does: it begins at the post; a few begin in a part of the grid that is apart, and stay there."""
     net, grid = streets.nets[turn.grid], turn.grid
-    if len(net.starts) > 1 and person.number >= CORE and (person.number + turn.back) % _SIDE_WALKS == 0:
+    if len(net.starts) > 1 and not errands and (person.number + turn.back) % _SIDE_WALKS == 0:
         return Task(net.starts[1 + int(luck * (len(net.starts) - 1))], (), (), pace, SHIFT_S)
-    start = net.doors[streets.idle[grid][0]]
-    return Task(start, [streets.at[grid][spot] for spot in errands], streets.idle[grid], pace, SHIFT_S)
+    idle = streets.idle[grid]
+    doors = () if grid == streets.fresh else idle  # who has to walk it whole does not linger
+    return Task(net.doors[idle[0]], [streets.at[grid][spot] for spot in errands], doors, pace, SHIFT_S)
 
 
 def _walked(

@@ -29,7 +29,11 @@ CLEAR_M: Final = 85.0
 #: Ground so far inside a grid is not seen from the streets along its border.
 INNER_M: Final = 40.0
 _ROOMY_M: Final = 2_500.0
+_PART_M: Final = 300.0
 _SPOTS: Final = 80
+#: A side street that nobody walks is so long at least, and at most such a part of the streets of its grid.
+_ASIDE_M: Final = 150.0
+_ASIDE: Final = 0.12
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,9 +119,9 @@ def parts_of(ground: PatrolGround, lines: Iterable[int]) -> list[Ints]:
     return [np.array(group, np.int64) for group in ordered]
 
 
-def node_key(xy: Sequence[float]) -> tuple[float, float]:
+def node_key(xy: Sequence[float] | Floats) -> tuple[float, float]:
     """Equal for ends of streets that meet."""
-    return round(xy[0], 1), round(xy[1], 1)
+    return round(float(xy[0]), 1), round(float(xy[1]), 1)
 
 
 @dataclass(frozen=True, eq=False)
@@ -144,8 +148,10 @@ class Plants:
         return frozenset({self.never, self.elsewhere, *self.silent, *self.missed, *self.late, *self.soon, self.fresh})
 
     def walkable(self, ground: PatrolGround, grid: int) -> list[Ints]:
-        """The streets of a grid that are walked, in groups as of `parts_of`."""
-        return parts_of(ground, (i for i in ground.lines_of(grid).tolist() if i not in self.barred))
+        """The streets of a grid that are walked, in groups as of `parts_of`; a short one that is apart from the longest is left out."""
+        parts = parts_of(ground, (i for i in ground.lines_of(grid).tolist() if i not in self.barred))
+        lengths = shapely.length(ground.lines)
+        return parts[:1] + [part for part in parts[1:] if lengths[part].sum() >= _PART_M]
 
 
 def choose_plants(ground: PatrolGround, rng: np.random.Generator) -> Plants:
@@ -169,7 +175,8 @@ def choose_plants(ground: PatrolGround, rng: np.random.Generator) -> Plants:
         missed[grid], closed = _missed_home(ground, grid, barred, rng)
         barred |= closed
     taken = {*hidden, elsewhere, *picked}
-    fresh = min((g for g in free if g not in taken and walked[g] > 600.0), key=lambda g: (walked[g], g))
+    whole = [g for g in free if g not in taken and walked[g] > 600.0 and len(parts_of(ground, ground.lines_of(g))) == 1]
+    fresh = min(whole, key=lambda g: (walked[g], g))
     aside = _side_streets(ground, [g for g in rng.permutation(roomy).tolist() if g not in taken], barred)
     return Plants(
         hidden[0], elsewhere, tuple(hidden[1:]), missed, tuple(picked[2:5]), tuple(picked[5:8]), fresh,
@@ -196,8 +203,10 @@ def _missed_home(ground: PatrolGround, grid: int, barred: set[int], rng: np.rand
     """A home by a street of the grid, and the streets near it: those without which most of the grid can still be walked."""
     lengths = shapely.length(ground.lines)
     own = ground.lines_of(grid)
+    within = shapely.length(shapely.intersection(ground.lines[own], ground.grids[grid].buffer(-1.0)))
+    inside = set(own[within > 0.9 * lengths[own]].tolist())
     homes = rng.permutation(np.flatnonzero(ground.home_grid == grid))[:_SPOTS]
-    best: tuple[float, int, set[int]] = (-1.0, -1, set())
+    best: tuple[float, int, set[int]] = (-np.inf, -1, set())
     for home in homes.tolist():
         apart = shapely.distance(shapely.Point(ground.homes[home]), ground.lines)
         if apart[own].min() > DOOR_M:
@@ -205,6 +214,7 @@ def _missed_home(ground: PatrolGround, grid: int, barred: set[int], rng: np.rand
         closed = {int(i) for i in np.flatnonzero(apart < CLEAR_M)}
         left = parts_of(ground, (i for i in own.tolist() if i not in closed | barred))
         metres = float(lengths[left[0]].sum()) if left else 0.0
+        metres -= 3.0 * float(lengths[[i for i in sorted(closed) if i not in inside]].sum())  # neighbours need them
         best = max(best, (metres, home, closed), key=lambda one: one[:2])
     return best[1], best[2]
 
@@ -216,7 +226,9 @@ def _side_streets(ground: PatrolGround, grids: Sequence[int], barred: set[int], 
     for grid in grids:
         own = [int(i) for i in ground.lines_of(grid) if int(i) not in barred]
         whole = parts_of(ground, own)[0]
-        for line in sorted((int(i) for i in whole if lengths[i] > 150.0), key=lambda i: (float(lengths[i]), i)):
+        most = _ASIDE * float(lengths[ground.lines_of(grid)].sum()) if len(own) == len(ground.lines_of(grid)) else 0.0
+        fitting = [int(i) for i in whole if _ASIDE_M < lengths[i] < most]
+        for line in sorted(fitting, key=lambda i: (float(lengths[i]), i)):
             others = [i for i in range(len(ground.lines)) if i != line]
             middle = shapely.line_interpolate_point(ground.lines[line], [0.25, 0.5, 0.75], normalized=True)
             near = min(float(shapely.distance(ground.lines[others], one).min()) for one in middle)

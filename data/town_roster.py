@@ -20,8 +20,7 @@ CORE: Final = 4
 MORNING, AFTERNOON, NIGHT = range(3)
 _HOURS: Final = {MORNING: time(8, 30), AFTERNOON: time(14, 0), NIGHT: time(21, 30)}
 SHIFT_S: Final = 3 * 3_600
-#: Half an hour of a shift's third is enough for a doctor.
-_AWAY_S: Final = 3_600
+_AWAY_S: Final = 3_600  # leave within a shift
 _SILENT_DAYS: Final = 9  # so long ago one of the silent grids told its last
 _SURNAMES: Final = "赵钱孙李周吴郑王冯陈褚卫蒋沈韩杨朱秦尤许何吕施张孔曹严华金魏陶姜"
 _GIVEN: Final = "伟芳娜敏静丽强磊军洋勇艳杰娟涛明超秀霞平刚桂英华建国志红梅兰玉春冬晓"
@@ -100,7 +99,7 @@ def _person(
         (grid, beside) if odd == 0 and beside is not None else grids,
         beside if odd == 1 else None,
         odd == 2,
-        30 if luck[3] < 0.06 else 120 if luck[3] > 0.86 and number >= CORE else 60,
+        30 if luck[3] < 0.06 else 120 if luck[3] > 0.82 and number >= CORE and grid not in plants.special else 60,
         bool(luck[4] < 0.8),
         "gcj02" if odd == 3 else "wgs84",
         odd == 4,
@@ -158,7 +157,7 @@ def _is_silent(person: Person, plants: Plants, grid: int, back: int) -> bool:
     return person.is_silent and 3 <= back <= 10
 
 
-def leave_of(people: list[Person], turns: list[Turn], now: datetime, rng: np.random.Generator) -> list[Away]:
+def leave_of(people: list[Person], turns: list[Turn], rng: np.random.Generator) -> list[Away]:
     """Leave of members outside the core: some whole days, and some an hour within a shift."""
     found: list[Away] = []
     held: set[tuple[int, date]] = set()

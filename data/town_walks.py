@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -27,7 +28,8 @@ class Net:
 
     `ends[p]` are the nodes of piece p, `shapes[p]` its line in metres from the first to the second. `onward[u][v]` is the piece that
     begins the shortest way from u to v, doubled, plus one when it is walked backwards (-1: no way), `metres[u][v]` its length.
-    `doors[d]` is the node of door d; `starts` has a node of every part of the net, the main one (with all doors) first.
+    `streets[u]` are the pieces of street that can be reached from u, the nearest first. `doors[d]` is the node of door d; `starts`
+    has a node of every part of the net, the main one (with all doors) first.
     """
 
     nodes: Floats
@@ -48,7 +50,7 @@ def make_net(parts: Sequence[Sequence[shapely.LineString]], doors: Floats) -> Ne
     nodes: list[tuple[float, float]] = []
     known: dict[tuple[float, float], int] = {}
 
-    def node(xy: Sequence[float]) -> int:
+    def node(xy: Sequence[float] | Floats) -> int:
         key = node_key(xy)
         if key not in known:
             known[key] = len(nodes)
@@ -71,9 +73,7 @@ def make_net(parts: Sequence[Sequence[shapely.LineString]], doors: Floats) -> Ne
         shapes.append(np.array([foot, door]))
     lengths = [float(np.hypot(*np.diff(shape, axis=0).T).sum()) for shape in shapes]
     onward, metres = _shortest(len(nodes), ends, lengths)
-    reach = [[p for p in range(pieces) if np.isfinite(metres[start, ends[p][0]])] for start in starts]
-    streets = [next(own for own, s in zip(reach, starts, strict=True) if np.isfinite(metres[s, n]))
-               for n in range(len(nodes))]  # fmt: skip
+    streets = _nearest_first(metres, ends[:pieces])
     return Net(np.array(nodes), ends, shapes, lengths, streets, onward.tolist(), metres.tolist(), at_door, starts)
 
 
@@ -96,7 +96,7 @@ def _along(coords: Floats, at: float) -> Floats:
     """The place so many metres along a line."""
     passed = np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(coords, axis=0).T))])
     if at >= passed[-1]:
-        return coords[-1]
+        return np.array(coords[-1])
     return np.array([np.interp(at, passed, coords[:, k]) for k in (0, 1)])
 
 
@@ -106,7 +106,7 @@ def _cut(coords: Floats, at: Sequence[float]) -> list[Floats]:
     inner = [metres for metres in at if 0.0 < metres < passed[-1]]
     edges = [0.0, *inner, float(passed[-1])]
     pieces = []
-    for begin, end in zip(edges[:-1], edges[1:], strict=True):
+    for begin, end in pairwise(edges):
         between = coords[(passed > begin + 1e-6) & (passed < end - 1e-6)]
         pieces.append(np.vstack([_along(coords, begin), between, _along(coords, end)]))
     return pieces
@@ -129,6 +129,15 @@ def _shortest(
         metres = np.where(shorter, via, metres)
         onward = np.where(shorter, onward[:, k, None], onward)
     return onward, metres
+
+
+def _nearest_first(metres: Floats, ends: Sequence[tuple[int, int]]) -> list[list[int]]:
+    """Of each node the pieces of street that can be reached from it, the nearest first."""
+    begin, end = np.array(ends, np.int64).T
+    near = np.minimum(metres[:, begin], metres[:, end])
+    order = np.argsort(near, axis=1, kind="stable")
+    reached = np.isfinite(near).sum(axis=1)
+    return [row[:count] for row, count in zip(order.tolist(), reached.tolist(), strict=True)]
 
 
 @dataclass(frozen=True)
@@ -189,11 +198,11 @@ class Walk:
 
     def freshen(self) -> None:
         """The member walks the street that was not walked for longest; of several the nearest."""
-        walked, metres, ends = self.walked, self.net.metres[self.node], self.net.ends
-        own = self.net.streets[self.node]
-        oldest = min(walked[p] for p in own)
-        piece = min((p for p in own if walked[p] == oldest), key=lambda p: min(metres[ends[p][0]], metres[ends[p][1]]))
-        a, b = ends[piece]
+        walked, own = self.walked, self.net.streets[self.node]
+        oldest = min([walked[p] for p in own])
+        piece = next(p for p in own if walked[p] == oldest)
+        metres = self.net.metres[self.node]
+        a, b = self.net.ends[piece]
         self.go(a if metres[a] <= metres[b] else b)
         if self.at < self.task.seconds:
             self.take(2 * piece + (self.node != a))

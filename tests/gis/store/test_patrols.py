@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import numpy as np
 import pytest
 import sqlalchemy as sa
 
@@ -21,15 +22,16 @@ from gis.errors import (
 )
 from gis.store.boundaries import Moment
 from gis.store.context import Context, LiveStreets, read_streets, replace_context
-from gis.store.duty import Span, delete_span, keep_span, spans
+from gis.store.duty import Span, delete_span, keep_span, keep_spans, spans
 from gis.store.ids import uuid7
-from gis.store.members import NewMember, belongings, find_member, keep_member, list_members
+from gis.store.members import NewMember, all_belongings, belongings, find_member, has_members, keep_member, list_members
 from gis.store.visits import (
     NewCheckin,
     NewPlace,
     NewStreet,
     find_place,
     keep_checkin,
+    keep_checkins,
     keep_places,
     keep_visit,
     read_places,
@@ -152,6 +154,44 @@ def test_a_shift_that_overlaps_another_is_refused_and_the_other_named(town: sa.C
     assert caught.value.details["standing"] == str(standing)
 
 
+def kept(connection: sa.Connection, keep: Any) -> Any:
+    """What `keep` answers and leaves behind, or the error that it raises; undone afterwards."""
+    savepoint = connection.begin_nested()
+    try:
+        became = [word for _, word in keep()]
+        rows = connection.execute(
+            sa.text("SELECT member, lower(during), upper(during), external_id FROM shift ORDER BY 1, 2")
+        )
+        return became, [tuple(row) for row in rows]
+    except ShiftOverlaps as error:
+        return str(error)
+    finally:
+        savepoint.rollback()
+
+
+def test_many_spans_are_kept_as_one_after_the_other_would_be(town: sa.Connection) -> None:
+    """60 rosters by lot over 30 hours: repeated, overlapping and corrected shifts among them, some meeting one that stands."""
+    keep_member(town, NewMember("b", "李四"))
+    members = [uid(town, "a"), uid(town, "b")]
+    keep_span(town, "shift", members[0], Span(NOON, NOON + 2 * HOUR, "r0"))
+    rng = np.random.default_rng(7)
+    found = []
+    for size in rng.integers(1, 7, 60).tolist():
+        told = []
+        for begin, hours, who, name in rng.integers([0, 1, 0, 0], [30, 4, 2, 9], (size, 4)).tolist():
+            span = Span(NOON + begin * HOUR, NOON + (begin + hours) * HOUR, f"r{name}" if name < 5 else None)
+            told.append((members[who], span))
+        told += told[:1] * (size % 3 == 0)
+        one_by_one = kept(town, lambda told=told: [keep_span(town, "shift", *one) for one in told])
+        assert kept(town, lambda told=told: keep_spans(town, "shift", told)) == one_by_one
+        found.append(type(one_by_one))
+    assert {str, tuple} == set(found)  # some rosters were refused, some not
+
+
+def test_no_spans_are_kept_where_none_are_told(town: sa.Connection) -> None:
+    assert keep_spans(town, "leave", []) == []
+
+
 def test_shifts_that_touch_do_not_overlap_nor_do_those_of_two_members(town: sa.Connection) -> None:
     keep_member(town, NewMember("b", "李四"))
     for member, begin in (("a", NOON), ("a", NOON + 4 * HOUR), ("b", NOON + HOUR)):
@@ -213,6 +253,31 @@ def told(connection: sa.Connection, **change: Any) -> NewCheckin:
         "accuracy_m": 5.0, "note": "", "standing": None, "distance_m": None, "grid": None, "found": None, "generation": 1,
     }  # fmt: skip
     return NewCheckin(**(facts | change))
+
+
+def test_many_check_ins_are_kept_as_one_after_the_other_would_be(town: sa.Connection) -> None:
+    first = keep_checkin(town, told(town))
+    found = keep_checkins(town, [told(town), told(town, kind="out"), told(town, kind="visit"), told(town, kind="out")])
+    assert [word for _, word in found] == ["repeated", "stored", "stored", "repeated"]
+    assert found[0][0] == first[0]
+    assert found[3][0] == found[1][0]
+    with pytest.raises(KeyReused):
+        keep_checkins(town, [told(town, at=NOON + HOUR), told(town, x=121.0)])
+    assert keep_checkins(town, []) == []
+
+
+def test_where_members_work_at_any_time_is_told_for_many(town: sa.Connection) -> None:
+    keep_member(town, NewMember("b", "李四", grids=("A", "B"), since=NOON))
+    keep_member(town, NewMember("b", "李四", grids=("B",), since=NOON + DAY))
+    members = [uid(town, "a"), uid(town, "b")]
+    found = all_belongings(town, members)
+    assert found == {one: list(belongings(town, one, NOON - DAY, NOON + 9 * DAY)) for one in members}
+    assert len(found[members[1]]) == 2
+    assert has_members(town)
+
+
+def test_an_empty_store_has_no_members(connection: sa.Connection) -> None:
+    assert not has_members(connection)
 
 
 def test_a_check_in_told_again_is_the_same_and_another_is_refused(town: sa.Connection) -> None:
