@@ -230,18 +230,22 @@ def known_pieces(tracks: Tracks) -> Tracks:
 
 def _known_until(tracks: Tracks, member: npt.NDArray[np.int32], at: Times) -> Floats:
     """The seconds of known way of a member until an instant, from an arbitrary but common beginning."""
-    micros = tracks.fixes.micros
-    leg = np.zeros(len(tracks), np.int64)
-    leg[:-1] = np.where(tracks.joined[:-1], np.diff(micros), 0)
-    before = np.concatenate([[0], np.cumsum(leg)])
+    fixes, micros = tracks.fixes, tracks.fixes.micros
+    leg = np.zeros(len(tracks) + 1, np.int64)
+    leg[: len(tracks) - 1] = np.where(tracks.joined[:-1], np.diff(micros), 0) if len(tracks) else 0
+    before = np.concatenate([[0], np.cumsum(leg[:-1])])
     instant = at.astype("datetime64[us]").view(np.int64)
-    low = np.searchsorted(tracks.fixes.member, member, side="left")
-    high = np.searchsorted(tracks.fixes.member, member, side="right")
-    total = np.empty(len(member), np.int64)
-    for k, (a, b) in enumerate(zip(low.tolist(), high.tolist(), strict=True)):
-        i = a + int(np.searchsorted(micros[a:b], instant[k], side="right")) - 1
-        inside = 0 if i < a else min(int(instant[k] - micros[i]), int(leg[i]))
-        total[k] = before[max(i, a)] + inside
+    # Of all fixes by member and time, those that do not come after each question.
+    who, when = np.concatenate([fixes.member, member]), np.concatenate([micros, instant])
+    asked = np.arange(len(who)) >= len(tracks)
+    order = np.lexsort((asked, when, who))
+    passed = np.empty(len(who), np.int64)
+    passed[order] = np.cumsum(~asked[order])
+    last, first = passed[len(tracks) :] - 1, np.searchsorted(fixes.member, member, side="left")
+    known = last >= first
+    row = np.where(known, last, len(tracks))
+    inside = np.minimum(instant - np.append(micros, 0)[row], leg[row])
+    total = np.where(known, before[np.maximum(row, 0)] + inside, before[first])
     return total / MICRO
 
 
