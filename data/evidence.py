@@ -17,7 +17,7 @@ import shapely
 
 from gis.cellframe import CellFrame, frame_of
 from gis.dayevidence import DayEvidence, EvidenceGround, EvidenceRules, Sites, day_evidence, day_number, with_members
-from gis.errors import ParameterInvalid
+from gis.errors import EvidencePending, ParameterInvalid
 from gis.evidence import Evidence
 from gis.fixes import Ints
 from gis.places import PlaceVisits, all_visits, noted, told_of
@@ -83,7 +83,7 @@ class TownEvidence:
 
 @dataclass
 class _Held:
-    """What is kept for one sight: marks of what it was made from."""
+    """What is kept for one sight: marks of what it was made from. `answer` is what was known last, `is_stale`: parts are newer."""
 
     ground: EvidenceGround
     town: TownSites
@@ -94,36 +94,55 @@ class _Held:
     told: PlaceVisits | None = None
     since: np.datetime64 | None = None
     answer: TownEvidence | None = None
+    is_stale: bool = True
 
 
 class LiveEvidence:
-    """Evidence of the last `days` days by sight, at most `keep` sights. Safe in threads: one makes it, the others wait."""
+    """Evidence of the last `days` days by sight, at most `keep` sights. Safe in threads: one makes it, the others wait.
 
-    def __init__(self, zone: tzinfo, days: int = 35, keep: int = 2) -> None:
-        self._zone, self._days, self._keep = zone, days, keep
+    They wait `patience_s` at most, for each holds a connection that reports need: then they get what was known before.
+    """
+
+    def __init__(self, zone: tzinfo, days: int = 35, keep: int = 2, patience_s: float = 2.0) -> None:
+        self._zone, self._days, self._keep, self._patience_s = zone, days, keep, patience_s
         self._held: OrderedDict[float, _Held] = OrderedDict()
         self._lock = threading.Lock()
         self._versions = 0
 
     def evidence(self, connection: Connection, live: Live, sight_m: float = 25.0) -> TownEvidence:
-        """All that is known now. ParameterInvalid where no grids are in force, or the sight is not above 0."""
+        """All that is known now; a moment older while another thread reads what is new.
+
+        ParameterInvalid where no grids are in force, or the sight is not above 0; EvidencePending while another reads all of it for
+        the first time.
+        """
         now = live.now(connection)
         state = live.state(connection, now)
-        with self._lock:
-            held = self._ground(connection, state, now.at, sight_m)
-            first, last = self._numbers(held.ground, now.at)
-            horizon = held.ground.span(first)[0]
-            since = max(horizon, self._begun(connection, held.ground, horizon))
-            changed = self._renew_days(connection, held, first, last)
-            if held.told is None or held.since != since:
-                held.told, held.since = _told(connection, held.ground, held.town, utc(horizon)), since
-                changed = True
-            if changed or held.answer is None:
-                self._versions += 1
-                held.answer = TownEvidence(
-                    Evidence(held.ground, dict(held.days), held.told, since), held.town, self._versions, utc(horizon)
-                )
+        if not self._lock.acquire(timeout=self._patience_s):
+            held = self._held.get(sight_m)
+            if held is None or held.answer is None:
+                raise EvidencePending("the patrols of the last weeks are being read; come again in a few seconds")
             return held.answer
+        try:
+            return self._renewed(connection, state, now.at, sight_m)
+        finally:
+            self._lock.release()
+
+    def _renewed(self, connection: Connection, state: State, now: datetime, sight_m: float) -> TownEvidence:
+        """What is held, renewed where the store has something else. The caller has the lock."""
+        held = self._ground(connection, state, now, sight_m)
+        first, last = self._numbers(held.ground, now)
+        horizon = held.ground.span(first)[0]
+        since = max(horizon, self._begun(connection, held.ground, horizon))
+        self._renew_days(connection, held, first, last)
+        if held.told is None or held.since != since:
+            held.told, held.since, held.is_stale = _told(connection, held.ground, held.town, utc(horizon)), since, True
+        if held.is_stale or held.answer is None:
+            self._versions += 1
+            held.answer = TownEvidence(
+                Evidence(held.ground, dict(held.days), held.told, since), held.town, self._versions, utc(horizon)
+            )
+            held.is_stale = False
+        return held.answer
 
     def walks(self, connection: Connection, found: TownEvidence, *ends: np.datetime64) -> None:
         """Windows that end at these instants can be asked of the evidence afterwards."""
@@ -164,19 +183,21 @@ class LiveEvidence:
             held.marks = marks
         else:
             town = _town(connection)
-            held = _Held(EvidenceGround(frame, origin, town.sites, EvidenceRules(sight_m)), town, marks)
-            self._held[sight_m] = held
+            fresh = _Held(EvidenceGround(frame, origin, town.sites, EvidenceRules(sight_m)), town, marks)
+            fresh.answer = None if held is None else held.answer
+            self._held[sight_m] = held = fresh
         self._held.move_to_end(sight_m)
         while len(self._held) > self._keep:
             self._held.popitem(last=False)
         return held
 
-    def _renew_days(self, connection: Connection, held: _Held, first: Day, last: Day) -> bool:
-        """The days from first to last are as the store has them; whether any changed."""
+    def _renew_days(self, connection: Connection, held: _Held, first: Day, last: Day) -> None:
+        """The days from first to last are as the store has them."""
         wanted = {number: _wanted(held.ground, number) for number in range(first, last + 1)}
         found = store.span_marks(connection, wanted)
         gone = [number for number in held.marks_of if number not in wanted]
         different = [number for number in wanted if held.marks_of.get(number) != found.get(number)]
+        held.is_stale |= bool(gone or different)  # said first: what fails half way is made anew the next time
         for number in gone:
             _drop(held, number)
         for number in different:
@@ -189,7 +210,6 @@ class LiveEvidence:
             if number <= last - KEPT_WALKS and day.walks is not None:
                 held.days[number] = day.light()
                 held.changes.pop(number, None)
-        return bool(gone or different)
 
 
 def _drop(held: _Held, number: Day) -> None:

@@ -53,6 +53,7 @@
     ├── CodeVoided            code-voided             gone, with successors (410)
     ├── NotAllowed            key-missing, role-too-low (401, 403)
     └── Unavailable           (503)
+        ├── EvidencePending       evidence-pending
         ├── DatabaseUnavailable   database-unavailable
         └── PostgisMissing        postgis-missing         says the apt line
 
@@ -399,6 +400,12 @@ class Unavailable(GridError):
     """A part that is needed does not answer."""
 
     code = "unavailable"
+
+
+class EvidencePending(Unavailable):
+    """The weeks of patrols before are still being read; soon they are there."""
+
+    code = "evidence-pending"
 
 
 class DatabaseUnavailable(Unavailable):

@@ -15,7 +15,7 @@ import sqlalchemy as sa
 import data.evidence
 from data.evidence import LiveEvidence, TownEvidence, instant64, utc
 from gis.compactfixes import compacted, settled
-from gis.errors import ParameterInvalid
+from gis.errors import EvidencePending, ParameterInvalid
 from gis.fixes import fixes_of
 from gis.store.engine import create_engine
 from gis.store.fixes import drop_fixes, store_fixes
@@ -170,6 +170,59 @@ def test_a_town_without_grids_has_no_evidence(database: str) -> None:
     with pytest.raises(ParameterInvalid):
         asked(engine, LiveEvidence(ZONE))
     engine.dispose()
+
+
+def test_who_comes_while_evidence_is_being_read_gets_what_was_known_or_is_told_to_come_again(
+    store: sa.Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    walk(store, "a", NOON)
+    live = LiveEvidence(ZONE, patience_s=0.05)
+    reading, go_on = threading.Event(), threading.Event()
+    original = data.evidence.read_fixes
+
+    def slow(*given: Any) -> Any:
+        reading.set()
+        assert go_on.wait(20)
+        return original(*given)
+
+    monkeypatch.setattr(data.evidence, "read_fixes", slow)
+    threads = Threads()
+    first = threads.start(asked, store, live)
+    assert reading.wait(20)
+    with pytest.raises(EvidencePending):
+        asked(store, live)
+    go_on.set()
+    first.join()
+    known = asked(store, live)
+    go_on.clear()
+    reading.clear()
+    walk(store, "b", NOON, y=0.008)
+    second = threads.start(asked, store, live)
+    assert reading.wait(20)
+    assert asked(store, live) is known
+    go_on.set()
+    second.join()
+    assert len(set(asked(store, live).evidence.known.fixes.member.tolist())) == 2
+    assert threads.faults == []
+
+
+def test_a_reading_that_failed_half_way_is_made_up_for(store: sa.Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    live = LiveEvidence(ZONE)
+    asked(store, live)
+    for days in (3, 1):
+        walk(store, "a", NOON - days * DAY)
+    original, calls = data.evidence.read_fixes, list[Any]()
+
+    def failing(*given: Any) -> Any:
+        calls.append(given)
+        if len(calls) == 2:
+            raise ConnectionError
+        return original(*given)
+
+    monkeypatch.setattr(data.evidence, "read_fixes", failing)
+    with pytest.raises(ConnectionError):
+        asked(store, live)
+    assert told(asked(store, live)) == told(asked(store, LiveEvidence(ZONE)))
 
 
 class Threads:
