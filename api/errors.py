@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from http import HTTPStatus
-from typing import Any
+from typing import Any, Literal
 
 import orjson
 from fastapi import FastAPI, Request
@@ -68,9 +68,19 @@ def problem_of(error: errors.GridError) -> Response:
     return problem(status_of(error), error.code, error.message, error.place, headers, **error.details)
 
 
-async def _refused(_: Request, error: Exception) -> Response:
+async def _refused(request: Request, error: Exception) -> Response:
     assert isinstance(error, errors.GridError)  # noqa: S101 - registered for this class alone
+    if isinstance(error, errors.EvidencePending) and "text/html" in request.headers.get("accept", ""):
+        return _come_again(request)
     return problem_of(error)
+
+
+def _come_again(request: Request) -> Response:
+    """What a browser shows until the evidence is there: it asks again by itself."""
+    from maps.coverage import render_pending
+
+    lang: Literal["zh", "en"] = "en" if request.query_params.get("lang", request.app.state.settings.language) == "en" else "zh"
+    return Response(render_pending(lang), 503, {"Refresh": "4", "Retry-After": "4"}, "text/html; charset=utf-8")
 
 
 async def _invalid(_: Request, error: Exception) -> Response:

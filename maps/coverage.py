@@ -245,6 +245,18 @@ def render_html(view: CoverageView, assets: Assets = "static", *, by: By = "grid
     )
 
 
+def render_pending(lang: Lang = "zh", assets: Assets = "static") -> str:
+    """A page that says that the weeks before are being read; whoever serves it lets the browser ask again."""
+    words = [f"<h1>{word('coverage.pending', lang)}</h1>", f"<p>{word('coverage.pending.what', lang)}</p>"]
+    return base.document(
+        title=word("title.coverage", lang),
+        lang=lang,
+        head=[base.stylesheet("pages/grids.css", assets)],
+        body=['<main class="state" role="status">', *words, "</main>"],
+        assets=assets,
+    )
+
+
 def render_png(view: CoverageView, width: int = 2400, height: int = 1697, *, by: By = "grid") -> bytes:
     """A PNG of `width` x `height` pixels that shows `view` like a printed sheet; 2400 x 1697 has the ratio of A3.
 

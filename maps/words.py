@@ -222,6 +222,11 @@ MESSAGES: Final[dict[str, tuple[str, str]]] = {
     "coverage.parameter.max_gap_m": ("轨迹间断上限（米）", "longest gap joined (m)"),
     "coverage.parameter.max_speed_mps": ("最高速度（米/秒）", "highest speed (m/s)"),
     "coverage.parameter.max_accuracy_m": ("最差精度（米）", "worst accuracy (m)"),
+    "coverage.pending": ("正在读取近几周的巡查记录", "The patrols of the last weeks are being read"),
+    "coverage.pending.what": (
+        "服务刚刚启动，几秒后本页自动刷新。",
+        "The service has just started; this page loads itself again in a few seconds.",
+    ),
     "coverage.withheld.places": ("必访点名单需登录后查看。", "The list of places is shown to members who sign in."),
     "coverage.withheld.tracks": ("人员轨迹需以调度员身份登录后查看。", "Tracks are shown to dispatchers who sign in."),
     "coverage.signin": ("登录", "Sign in"),

@@ -10,6 +10,7 @@ import orjson
 import pytest
 import sqlalchemy as sa
 
+from gis.errors import EvidencePending
 from gis.store.visits import NewPlace, NewStreet, keep_places, replace_streets
 from tests.asking import LAT, LON, MERGED, Asking, Drawn, incoming, square
 
@@ -365,6 +366,25 @@ def test_what_evidence_is_too_young_to_say_is_unknown_and_neither_missed_nor_on_
             [NewPlace("P4", "shop", "P4", LON + 0.002, LAT + 0.002, "wgs84", "", since=NOW - timedelta(hours=1))],
         )
     assert rows(asked(town))["A1"]["state"] == "visited"  # a place that came on the list an hour ago is not due yet
+
+
+def test_a_browser_that_comes_too_early_is_told_to_wait_and_asks_again(
+    town: Asking, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def pending(*_: Any, **__: Any) -> Any:
+        raise EvidencePending("being read")
+
+    monkeypatch.setattr(type(town.app.state.coverage.evidence), "evidence", pending)
+    page = town.http.get("/maps/coverage", headers={"Accept": "text/html,*/*"})
+    assert (page.status_code, page.headers["refresh"], page.headers["content-type"]) == (
+        503,
+        "4",
+        "text/html; charset=utf-8",
+    )
+    assert "正在读取" in page.text
+    assert "being read" in town.http.get("/maps/coverage?lang=en", headers={"Accept": "text/html"}).text
+    answer = town.http.get("/v1/coverage")
+    assert (answer.json()["code"], answer.headers["retry-after"]) == ("evidence-pending", "5")
 
 
 # --- who may see, what is refused ------------------------------------------------------------------------------------
