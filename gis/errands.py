@@ -16,7 +16,7 @@ from gis.errors import ParameterInvalid
 from gis.fixes import Floats, Ints
 from gis.partition import Geometries
 from gis.streetgraph import StreetGraph
-from gis.walking import Walking, Way
+from gis.walking import Walking, Way, without_repeats
 
 Place = tuple[float, float]
 
@@ -229,7 +229,8 @@ def _detours(walking: Walking, leave: Ints, entry: Ints, legs: Floats, along: Fl
     """How much longer the walk is for each errand: the way there and on, less the way past it; the last may have no way on."""
     past = [float(walking.metres(leave[[i]], entry[[i + 1]])[0, 0]) for i in range(len(entry) - 1)]
     way_on = np.append(legs[1:] - past, 0.0)[: len(along)]
-    found: Floats = legs[: len(along)] + along + way_on
+    # A straight way across a yard may make the walk by way of a place the shorter one.
+    found: Floats = np.maximum(legs[: len(along)] + along + way_on, 0.0)
     return found
 
 
@@ -266,7 +267,5 @@ def _told(value: float) -> float | None:
 
 def _line(graph: StreetGraph, pieces: list[Floats]) -> Any:
     """The line through these pieces (metres) in WGS 84; one who does not move has a line of two equal ends."""
-    points = np.concatenate(pieces)
-    new = np.append(True, (np.diff(points, axis=0) != 0).any(axis=1))
-    points = points[new] if new.sum() > 1 else points[[0, 0]]
-    return shapely.linestrings(graph.degrees(points))
+    points = without_repeats(np.concatenate(pieces))
+    return shapely.linestrings(graph.degrees(points if len(points) > 1 else points[[0, 0]]))

@@ -25,6 +25,7 @@ from gis.streetgraph import Footings, StreetGraph
 STRAIGHT_FACTOR: Final = 2.0
 #: The edge of a stretch between a street and a place beside it.
 _BESIDE: Final = -1
+_REPEAT_M: Final = 0.001
 
 
 @dataclass(frozen=True)
@@ -89,7 +90,7 @@ class Walking:
         lines = [self._drawn(k, a) for k, (a, _) in zip(taken, pairwise(nodes), strict=True)]
         pathless = self._pathless()[taken]
         long = np.abs(self.stretches.end - self.stretches.begin)[taken]
-        return Way(metres, float(long[pathless].sum()), np.concatenate(lines))
+        return Way(metres, float(long[pathless].sum()), without_repeats(np.concatenate(lines)))
 
     def _node(self, place: int) -> int:
         return len(self.graph.node) + len(self.at.place) + place
@@ -159,6 +160,13 @@ def _stretches(graph: StreetGraph, at: Footings, straight_factor: float) -> _Str
     factor = np.where((edges != _BESIDE) & graph.is_jump[edges], straight_factor, 1.0)
     cost = np.maximum(end - begin, 0.0) * factor
     return _Stretches(np.concatenate(tails), np.concatenate(heads), edges, begin, end, cost)
+
+
+def without_repeats(points: Floats) -> Floats:
+    """The points without those that lie within a millimetre of the one before."""
+    steps = np.hypot(*np.diff(points, axis=0).T)
+    kept: Floats = points[np.append(True, steps > _REPEAT_M)]
+    return kept
 
 
 def stretch_of(line: Any, begin: float, end: float) -> Floats:
