@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from datetime import datetime
 from itertools import repeat
 from typing import Any
 from uuid import UUID
@@ -15,7 +16,7 @@ from data.decidemany import decide_many
 from data.inforce import in_force
 from data.intake import Submission, new_event, refusal, with_readings
 from data.plainrows import PlainRows
-from data.receipttexts import Decided, decided, numbers
+from data.receipttexts import Decided, decided
 from gis.crs import CONVERTER
 from gis.errors import GridError
 from gis.locate import KERNEL
@@ -64,7 +65,7 @@ class _Rows:
         """These rows alone, in this order."""
         return _Rows(
             [self.keyed[i] for i in order],
-            {name: [cells[i] for i in order] for name, cells in self.cells.items()},
+            {name: cells.picked(order) for name, cells in self.cells.items()},
             [self.results[i] for i in order],
         )
 
@@ -128,7 +129,7 @@ def _decided(connection: Connection, live: Live, rows: TableRows, by: _Decision)
         _plain(plain, rows, named[: len(plain)], by),
         _others(connection, live, rows.others, named[len(plain) :], by),
     )
-    cells = {name: first.cells[name] + second.cells[name] for name in first.cells}
+    cells = {name: first.cells[name].then(second.cells[name]) for name in first.cells}
     return _Rows(first.keyed + second.keyed, cells, first.results + second.results).picked(order)
 
 
@@ -169,14 +170,11 @@ def _plain(plain: PlainRows, rows: TableRows, ids: list[str], by: _Decision) -> 
 
 def _cells(plain: PlainRows, found: Decided, source: str | None, ids: list[str], by: _Decision) -> dict[str, Cells]:
     """What `gis.store.events.cells_of` makes of the events of plain rows."""
-    count = len(plain)
-    received = copyrows.instants([by.admission.received_at]) * count
-    reported = _instants(plain.times["reported_at"], received)
+    count, at = len(plain), by.admission.received_at
+    reported = _instants(plain.times["reported_at"], [at] * count)
     constant = {
-        "accuracy_m": None,
         "crs": plain.datum.name,
         "converter": CONVERTER,
-        "generation": str(by.state.index.generation),
         "actor": by.actor,
         "kernel": KERNEL,
     }
@@ -184,27 +182,29 @@ def _cells(plain: PlainRows, found: Decided, source: str | None, ids: list[str],
     return {
         **{name: copyrows.same(value, count) for name, value in constant.items()},
         **{name: copyrows.texts(plain.texts[name]) for name in shared},
-        "id": ids,
-        "received_at": received,
-        "reported_at": reported,
-        "occurred_at": _instants(plain.times["occurred_at"], reported),
-        "closed_at": _instants(plain.times["closed_at"], copyrows.same(None, count)),
-        "raw": copyrows.written(_raw(plain, source)),
+        "id": copyrows.uuids(ids),
+        "received_at": copyrows.instants([at] * count),
+        "reported_at": copyrows.instants(reported),
+        "occurred_at": copyrows.instants(_instants(plain.times["occurred_at"], reported)),
+        "closed_at": copyrows.instants(plain.times["closed_at"]),
+        "accuracy_m": copyrows.same(None, count),
+        "raw": copyrows.texts(_raw(plain, source)),
         "geom": copyrows.points(plain.lon, plain.lat),
-        "lon": numbers(plain.lon),
-        "lat": numbers(plain.lat),
-        "status": plain.status,
-        "grid": copyrows.words(found.uid),
-        "method": found.method,
+        "lon": copyrows.numbers(plain.lon),
+        "lat": copyrows.numbers(plain.lat),
+        "status": copyrows.texts(plain.status),
+        "grid": copyrows.uuids(found.uid),
+        "method": copyrows.texts(found.method),
         "reason": copyrows.texts(found.reason),
-        "answer": copyrows.written(found.answer),
-        "grounds": copyrows.written(found.grounds),
+        "generation": copyrows.integers([by.state.index.generation] * count),
+        "answer": copyrows.texts(found.answer),
+        "grounds": copyrows.texts(found.grounds),
     }
 
 
-def _instants(given: list[Any], otherwise: Cells) -> Cells:
-    """The cells of instants, another one's where there is none."""
-    return [other if one is None else one.isoformat() for one, other in zip(given, otherwise, strict=True)]
+def _instants(given: list[datetime | None], otherwise: Sequence[datetime]) -> list[datetime]:
+    """The instants, another one's where there is none."""
+    return [other if one is None else one for one, other in zip(given, otherwise, strict=True)]
 
 
 def _raw(plain: PlainRows, source: str | None) -> list[str]:

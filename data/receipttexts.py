@@ -1,6 +1,6 @@
 """Receipt texts: what `data.decide.decide` says of plain rows, at once in the JSON that a receipt keeps.
 
-Rows that lie in the same grids have most of their answer in common, and it is spelled once; the rest is numbers.
+Rows that lie in the same grids have most of their answer in common, and it is spelled once a state; the rest is numbers.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
@@ -18,7 +18,6 @@ from data.decide import Place, Policy, Question
 from data.plainrows import PlainRows
 from gis.assignment import METHODS, REASONS, Assignment, Candidate
 from gis.jurisdiction import Facts, choose
-from gis.locate import GridIndex
 from gis.store.audit import as_json
 from gis.store.live import State
 
@@ -49,7 +48,7 @@ def decided(state: State, rows: PlainRows, policy: Policy, at: datetime) -> Deci
         tolerance_m=policy.tolerance_m,
         candidates_within_m=policy.within_m(None),
     )
-    spelled = _Answers(state, policy, at)
+    spelled = _spelling_of(state)
     answers = found.answers
     kinds = list(
         zip(
@@ -60,11 +59,9 @@ def decided(state: State, rows: PlainRows, policy: Policy, at: datetime) -> Deci
             strict=True,
         )
     )
-    for kind in set(kinds).difference(spelled.known):
-        spelled.add(kind)
-    known = [spelled.known[kind] for kind in kinds]
+    known = spelled.answers(kinds)
     metres = _distances(found.metres.tolist())
-    near = _candidates(index, found.place, found.grid, found.distance_m, len(rows))
+    near = _candidates(spelled, found.place, found.grid, found.distance_m, len(rows))
     return Decided(
         grid=[one.grid for one in known],
         uid=[one.uid for one in known],
@@ -90,20 +87,37 @@ class _Spelled:
     tail: str
 
 
-class _Answers:
-    """The kinds of answers met so far: by winner, method, reason, and the grid of every layer."""
+#: So many kinds of answers are kept a state; where borders cross each other so often, the spelling begins anew.
+_MOST_KINDS = 100_000
 
-    def __init__(self, state: State, policy: Policy, at: datetime) -> None:
-        self._state, self._policy, self._facts = state, policy, Facts(at)
-        self.known: dict[tuple[int, ...], _Spelled] = {}
+_Kind = tuple[int, ...]
 
-    def add(self, kind: tuple[int, ...]) -> None:
-        """This kind is known afterwards."""
-        boundaries, index = self._state.boundaries, self._state.index
-        winner, method, reason, *lowest = kind
+
+class _Spelling:
+    """What has been spelled of a state's answers: kinds by winner, method, reason and the grid of every layer; grids as candidates.
+
+    Several threads may spell at once: what two of them spell is the same.
+    """
+
+    def __init__(self, state: State) -> None:
+        self._boundaries, self._index = state.boundaries, state.index
+        self._known: dict[_Kind, _Spelled] = {}
+        self._heads: dict[int, str] = {}
+
+    def answers(self, kinds: Sequence[_Kind]) -> list[_Spelled]:
+        """One for each, by a policy without rules of jurisdiction."""
+        known = self._known if len(self._known) < _MOST_KINDS else {}
+        for kind in set(kinds):
+            if kind not in known:
+                known[kind] = self._spelled(*kind)
+        self._known = known
+        return [known[kind] for kind in kinds]
+
+    def _spelled(self, winner: int, method: int, reason: int, *lowest: int) -> _Spelled:
+        boundaries, index = self._boundaries, self._index
         code = index.codes[winner] if winner >= 0 else None
         layers = {layer: index.codes[i] if i >= 0 else None for layer, i in zip(index.layers, lowest, strict=True)}
-        choice = choose(layers, (), self._facts, self._policy.document.zone)
+        choice = choose(layers, (), _ANY, UTC)
         backup = choice.backup if choice is not None and choice.backup != code else None
         why = REASONS[reason] if winner < 0 else None
         path = boundaries.path(code) if code is not None else []
@@ -115,8 +129,26 @@ class _Answers:
             )
         )  # fmt: skip
         uid = boundaries.by_code[code].uid if code is not None else None
-        self.known[kind] = _Spelled(code, uid, how, why, head, middle, tail)
+        return _Spelled(code, uid, how, why, head, middle, tail)
 
+    def head(self, grid: int) -> str:
+        """The JSON of a candidate before its distance."""
+        found = self._heads.get(grid)
+        if found is None:
+            index = self._index
+            one = as_json(Candidate(index.codes[grid], index.layers[index.layer_of[grid]], None, 0.0).as_json())
+            found = self._heads[grid] = one.removesuffix("0.0}")
+        return found
+
+
+def _spelling_of(state: State) -> _Spelling:
+    """The one of this state, made once."""
+    found: _Spelling = state.derived.setdefault(_Spelling, _Spelling(state))
+    return found
+
+
+#: Without rules nobody looks at the facts.
+_ANY = Facts(datetime.min.replace(tzinfo=UTC))
 
 #: Marks in the text of an answer for what differs from row to row: numbers that no distance is.
 _DISTANCE = -4.0e15
@@ -136,12 +168,9 @@ def _distances(metres: list[float]) -> list[str]:
     return numbers([None if math.isnan(far) else round(far, 3) for far in metres])
 
 
-def _candidates(index: GridIndex, place: Any, grid: Any, distance_m: Any, rows: int) -> list[str]:
+def _candidates(spelled: _Spelling, place: Any, grid: Any, distance_m: Any, rows: int) -> list[str]:
     """The JSON of every row's candidates, without the brackets."""
-    heads: dict[int, str] = {}
-    for i in np.unique(grid).tolist():
-        one = as_json(Candidate(index.codes[i], index.layers[index.layer_of[i]], None, 0.0).as_json())
-        heads[i] = one.removesuffix("0.0}")
+    heads = {i: spelled.head(i) for i in np.unique(grid).tolist()}
     far = numbers([round(one, 3) for one in distance_m.tolist()])
     each = [f"{heads[i]}{metres}}}" for i, metres in zip(grid.tolist(), far, strict=True)]
     until = np.searchsorted(place, np.arange(rows), side="right").tolist()

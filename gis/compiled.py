@@ -19,7 +19,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 #: The modules of kernels. A kernel calls others across files, so a change in any of them must compile all anew.
 KERNELS = ("compiled", "orientation", "celllayout", "celledges", "cellareas", "cellquery", "nearquery", "gaussian")
 #: Modules whose kernels call none of another file: a change compiles that one file anew.
-ALONE = ("planeloops", "sweeploops", "runloops", "fixloops", "trackloops", "placeloops")
+ALONE = ("planeloops", "sweeploops", "runloops", "fixloops", "trackloops", "placeloops", "rowloops")
 
 
 @cache

@@ -1,97 +1,177 @@
-"""Rows for COPY: columns of values in, the text format of PostgreSQL out, made a column at a time because that is quick.
+"""Rows for COPY: columns of values in, the binary format of PostgreSQL out, made a column at a time because that is quick.
 
-The format: https://www.postgresql.org/docs/current/sql-copy.html: cells parted by tabs, NULL is a backslash and N, and the backslash,
-tab, newline and carriage return of a text are written as two characters each.
+The format: https://www.postgresql.org/docs/current/sql-copy.html: a signature, then of every row the number of its cells, and of every
+cell its bytes behind their number, -1 for NULL; numbers have their highest byte first. The server reads it at half the cost of text.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 import numpy as np
+import numpy.typing as npt
 import sqlalchemy as sa
 
 from gis.store.audit import as_json
 
-Cells = list[str]
+Octets = npt.NDArray[np.uint8]
+Ints = npt.NDArray[np.int64]
 
-NULL = r"\N"
-_SPECIAL = re.compile(r"[\\\t\n\r]")
-_ESCAPES = str.maketrans({"\\": r"\\", "\t": r"\t", "\n": r"\n", "\r": r"\r"})
+_SIGNATURE = b"PGCOPY\n\xff\r\n\0" + bytes(8)
+_END = b"\xff\xff"
 
-#: Rows that are sent in one message.
-_ROWS_A_MESSAGE = 2_000
-
-
-def texts(values: Iterable[str | None]) -> Cells:
-    """Text of any kind; that most columns have nothing to escape is found out all at once."""
-    values = list(values)
-    joined = "".join(filter(None, values))
-    if not any(special in joined for special in "\\\t\n\r"):
-        return [NULL if text is None else text for text in values]
-    return [NULL if text is None else text.translate(_ESCAPES) if _SPECIAL.search(text) else text for text in values]
+#: What PostgreSQL counts instants from.
+_Y2000 = datetime(2000, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
 
 
-def words(values: Iterable[Any]) -> Cells:
-    """What needs no escape: ids, numbers, words of our own, instants that `instants` does not know."""
-    return [NULL if value is None else str(value) for value in values]
+@dataclass(frozen=True)
+class Cells:
+    """A column: cell i is `size[i]` bytes of `data` from `start[i]` on, NULL where the size is -1."""
+
+    data: Octets
+    start: Ints
+    size: Ints
+
+    def __len__(self) -> int:
+        return len(self.size)
+
+    def picked(self, rows: Sequence[int]) -> Cells:
+        """The cells of these rows alone, in this order."""
+        return Cells(self.data, self.start[rows], self.size[rows])
+
+    def then(self, other: Cells) -> Cells:
+        """These cells, and those of another column of the same kind behind them."""
+        start = np.concatenate([self.start, other.start + len(self.data)])
+        return Cells(np.concatenate([self.data, other.data]), start, np.concatenate([self.size, other.size]))
 
 
-def instants(values: Iterable[datetime | None]) -> Cells:
-    """Instants with their offset; rows that share one are common, so it is spelled once."""
-    spelled: dict[datetime | None, str] = {None: NULL}
-    cells = []
-    for value in values:
-        text = spelled.get(value)
-        if text is None:
-            text = spelled[value] = value.isoformat() if value else NULL
-        cells.append(text)
-    return cells
+def _behind(data: bytes, size: Ints) -> Cells:
+    """Cells that stand in `data` one behind the other."""
+    until = np.cumsum(np.maximum(size, 0))
+    return Cells(np.frombuffer(data, dtype=np.uint8), until - np.maximum(size, 0), size)
 
 
-def numbers(values: Iterable[float | None]) -> Cells:
-    """Numbers as the shortest text that reads back the same."""
-    return [NULL if value is None else repr(value) for value in values]
+def _wide(values: npt.NDArray[Any], null: npt.NDArray[np.bool_] | None = None) -> Cells:
+    """Cells of one width: the items of an array (or its rows, when it has them), NULL where said."""
+    values = np.ascontiguousarray(values)
+    width = values.nbytes // max(len(values), 1)
+    size = np.full(len(values), width, dtype=np.int64)
+    if null is not None:
+        size[null] = -1
+    return Cells(np.frombuffer(values.tobytes(), dtype=np.uint8), np.arange(len(values), dtype=np.int64) * width, size)
+
+
+def _nulls(values: Sequence[Any]) -> npt.NDArray[np.bool_] | None:
+    """Where there is none; None when there is one everywhere."""
+    return np.fromiter((value is None for value in values), dtype=bool, count=len(values)) if None in values else None
+
+
+def texts(values: Sequence[str | None]) -> Cells:
+    """Text of any kind, and JSON that is text already. That a column is empty, or plain ASCII, is found out all at once."""
+    filled = [text for text in values if text is not None]
+    if not filled:
+        return same(None, len(values))
+    joined = "".join(filled)
+    if joined.isascii():
+        data, sizes = joined.encode(), map(len, filled)
+    else:
+        encoded = list(map(str.encode, filled))
+        data, sizes = b"".join(encoded), map(len, encoded)
+    found = np.fromiter(sizes, dtype=np.int64, count=len(filled))
+    if len(filled) == len(values):
+        return _behind(data, found)
+    size = np.full(len(values), -1, dtype=np.int64)
+    size[np.fromiter((text is not None for text in values), dtype=bool, count=len(values))] = found
+    return _behind(data, size)
+
+
+def uuids(values: Sequence[UUID | str | None]) -> Cells:
+    """Ids, as such or in their usual spelling."""
+    digits = "".join("0" * 32 if value is None else value.hex if isinstance(value, UUID) else value for value in values)
+    found = bytes.fromhex(digits.replace("-", ""))
+    return _wide(np.frombuffer(found, dtype=np.uint8).reshape(len(values), 16), _nulls(values))
+
+
+def octets(values: Octets) -> Cells:
+    """Bytes in rows of one width: ids, digests."""
+    return _wide(values)
+
+
+def digests(values: Sequence[bytes]) -> Cells:
+    """Bytes, for bytea."""
+    return _behind(b"".join(values), np.fromiter(map(len, values), dtype=np.int64, count=len(values)))
+
+
+def instants(values: Sequence[datetime | None]) -> Cells:
+    """Instants; rows that share one are common, so it is counted once."""
+    counted: dict[datetime | None, int] = {None: 0}
+    for value in set(values):
+        if value is not None:
+            counted[value] = (value - _Y2000) // _MICROSECOND
+    micros = np.fromiter(map(counted.__getitem__, values), dtype=np.int64, count=len(values))
+    return _wide(micros.astype(">i8"), _nulls(values))
+
+
+def numbers(values: Sequence[float | None]) -> Cells:
+    """Numbers of double precision."""
+    found = np.array(values, dtype=np.float64)  # None becomes NaN
+    return _wide(found.astype(">f8"), _nulls(values))
+
+
+def integers(values: Sequence[int]) -> Cells:
+    """Whole numbers of 32 bits."""
+    return _wide(np.array(values, dtype=">i4"))
 
 
 def documents(values: Iterable[Any]) -> Cells:
-    """Values as JSON."""
-    return written(map(as_json, values))
-
-
-def written(texts: Iterable[str]) -> Cells:
-    """JSON that is text already: the only character of it that COPY knows is the backslash."""
-    return [text.replace("\\", "\\\\") if "\\" in text else text for text in texts]
-
-
-def hexes(values: Iterable[bytes]) -> Cells:
-    """Bytes, for bytea."""
-    return [rf"\\x{value.hex()}" for value in values]
+    """Values as JSON, for a column of type `json`."""
+    return texts(list(map(as_json, values)))
 
 
 def points(lon: Sequence[float | None], lat: Sequence[float | None]) -> Cells:
-    """Points of SRID 4326 as the hexadecimal EWKB that PostGIS prints itself; NULL without a place."""
+    """Points of SRID 4326 as EWKB; NULL without a place."""
     placed = np.zeros(len(lon), dtype=[("head", "S5"), ("srid", "<u4"), ("lon", "<f8"), ("lat", "<f8")])
     placed["head"] = b"\x01\x01\x00\x00\x20"  # little endian, a point that names its SRID
     placed["srid"] = 4326
-    placed["lon"] = [0.0 if value is None else value for value in lon]
-    placed["lat"] = [0.0 if value is None else value for value in lat]
-    every, size = placed.tobytes().hex(), 2 * placed.itemsize
-    return [NULL if value is None else every[i * size : (i + 1) * size] for i, value in enumerate(lon)]
+    placed["lon"] = np.array(lon, dtype=np.float64)
+    placed["lat"] = np.array(lat, dtype=np.float64)
+    return _wide(placed, _nulls(lon))
 
 
 def same(value: str | None, rows: int) -> Cells:
     """The same text in every row."""
-    return texts([value]) * rows
+    data = b"" if value is None else value.encode()
+    return repeated(_behind(data, np.array([-1 if value is None else len(data)])), rows)
 
 
-def copy(connection: sa.Connection, statement: str, columns: Sequence[Cells]) -> None:
-    """The rows are in the caller's transaction; `columns` are those the COPY statement names, equally long."""
-    lines = ["\t".join(cells) for cells in zip(*columns, strict=True)]
+def repeated(cell: Cells, rows: int) -> Cells:
+    """The first of these cells in every row."""
+    return Cells(cell.data, np.repeat(cell.start[:1], rows), np.repeat(cell.size[:1], rows))
+
+
+def copy(connection: sa.Connection, table: str, columns: Sequence[Cells]) -> None:
+    """The rows are in the caller's transaction; `columns` are those that `table (...)` names, equally long, each of its type."""
     cursor: Any = connection.connection.cursor()
-    with cursor.copy(statement) as out:
-        for begin in range(0, len(lines), _ROWS_A_MESSAGE):
-            out.write("\n".join([*lines[begin : begin + _ROWS_A_MESSAGE], ""]))
+    with cursor.copy(f"COPY {table} FROM STDIN (FORMAT binary)") as out:
+        out.write(_SIGNATURE)
+        if len(columns[0]):
+            out.write(_laid(columns).data)
+        out.write(_END)
+
+
+def _laid(columns: Sequence[Cells]) -> Octets:
+    """The rows as they are sent."""
+    from gis.rowloops import lay_rows  # numba: 0.3 s that no command without rows pays
+
+    begins = np.cumsum([0, *(len(cells.data) for cells in columns[:-1])])
+    start = np.stack([cells.start + begin for cells, begin in zip(columns, begins.tolist(), strict=True)])
+    size = np.stack([cells.size for cells in columns])
+    room = size.shape[1] * (2 + 4 * len(columns)) + int(np.maximum(size, 0).sum())
+    rows = np.empty(room, dtype=np.uint8)
+    lay_rows(np.concatenate([cells.data for cells in columns]), start, size, rows)
+    return rows

@@ -10,6 +10,7 @@ from itertools import groupby
 from typing import Any
 from uuid import UUID
 
+import numpy as np
 import sqlalchemy as sa
 
 from gis.errors import EventUnknown, GridUnknown, ParameterInvalid
@@ -18,7 +19,7 @@ from gis.store import copyrows
 from gis.store.audit import as_json
 from gis.store.copyrows import Cells
 from gis.store.generations import GENERATION_LOCK
-from gis.store.ids import EPOCH, hexes7, made_at, uuid7
+from gis.store.ids import EPOCH, made_at, octets7, uuid7
 
 
 @dataclass(frozen=True)
@@ -149,7 +150,7 @@ def store_cells(
     month = month_of(received_at)
     _copy(connection, EVENT_ROW, cells, month)
     receipts = {
-        "id": [one for at, rows in groupby(received_at) for one in hexes7(at, sum(1 for _ in rows))],
+        "id": copyrows.octets(np.concatenate([octets7(at, sum(1 for _ in rows)) for at, rows in groupby(received_at)])),
         "event": cells["id"],
         **dict.fromkeys(("made_at", "at", "known_at"), cells["received_at"]),
         "cause": copyrows.same(cause, len(received_at)),
@@ -161,7 +162,7 @@ def store_cells(
 def _copy(connection: sa.Connection, row: str, cells: Mapping[str, Cells], month: str) -> None:
     """The rows are in their table; those of one month go straight into it, at half of what finding it for every row costs."""
     table, columns = row.split(" ", 1)
-    copyrows.copy(connection, f"COPY {table}{month} {columns} FROM STDIN", [cells[name] for name in _names(row)])
+    copyrows.copy(connection, f"{table}{month} {columns}", [cells[name] for name in _names(row)])
 
 
 def _unwatched(connection: sa.Connection) -> bool:
@@ -191,12 +192,12 @@ def _cells(columns: dict[str, list[Any]]) -> dict[str, Cells]:
 _FIELDS = tuple(name for name in NewEvent.__dataclass_fields__ if name not in {"body_hash", "keys"})
 
 #: What the columns hold; the others are text.
-_KINDS: dict[str, Callable[[Any], list[str]]] = {
-    "id": lambda ids: [one.hex for one in ids],
+_KINDS: dict[str, Callable[[Any], Cells]] = {
+    **dict.fromkeys(("id", "grid"), copyrows.uuids),
     **dict.fromkeys(("received_at", "reported_at", "occurred_at", "closed_at"), copyrows.instants),
     **dict.fromkeys(("accuracy_m", "lon", "lat"), copyrows.numbers),
     **dict.fromkeys(("raw", "answer", "grounds"), copyrows.documents),
-    **dict.fromkeys(("crs", "converter", "grid", "method", "reason", "generation", "kernel", "status"), copyrows.words),
+    "generation": copyrows.integers,
 }
 
 

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import numpy as np
+import numpy.typing as npt
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -33,13 +34,18 @@ def uuids7(at: datetime, count: int) -> list[UUID]:
     return [UUID(int=stamp | one >> 62 << 64 | one & 0x3FFF_FFFF_FFFF_FFFF) for one in drawn]
 
 
-def hexes7(at: datetime, count: int) -> list[str]:
-    """`uuids7` in hexadecimal digits: rows by the thousand are written, not looked at."""
+def octets7(at: datetime, count: int) -> npt.NDArray[np.uint8]:
+    """`uuids7` as rows of 16 bytes: ids by the thousand are stored, not looked at."""
     drawn = np.frombuffer(os.urandom(16 * count), dtype=">u8").reshape(-1, 2)
     head = drawn[:, 0] & 0xFFF | (milliseconds(at) & 0xFFFF_FFFF_FFFF) << 16 | 0x7000
     tail = drawn[:, 1] >> 2 | 1 << 63
     order = np.lexsort((tail, head))
-    every = np.column_stack([head[order], tail[order]]).astype(">u8").tobytes().hex()
+    return np.column_stack([head[order], tail[order]]).astype(">u8").view(np.uint8)
+
+
+def hexes7(at: datetime, count: int) -> list[str]:
+    """`uuids7` in hexadecimal digits."""
+    every = octets7(at, count).tobytes().hex()
     return [every[i : i + 32] for i in range(0, len(every), 32)]
 
 

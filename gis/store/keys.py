@@ -61,7 +61,7 @@ class Claim:
 
 #: Many keys come through a table of the connection's own: COPY reads them at a third of what arrays cost.
 OFFER = "CREATE TEMP TABLE IF NOT EXISTS offered_key (LIKE event_key) ON COMMIT DELETE ROWS; TRUNCATE offered_key"
-COPY_OFFER = "COPY offered_key (channel, key, event, received_at, body_hash) FROM STDIN"
+COPY_OFFER = "offered_key (channel, key, event, received_at, body_hash)"
 #: In one order everywhere, so that two batches cannot wait for each other; by bytes, which is quick in any database.
 CLAIM = """
     INSERT INTO {table} (channel, key, event, received_at, body_hash)
@@ -168,9 +168,9 @@ def _offer(connection: sa.Connection, rows: Sequence[tuple[str, str, Keyed]]) ->
     columns = (
         copyrows.texts(channels),
         copyrows.texts(keys),
-        copyrows.words([event.id for event in events]),
+        copyrows.uuids([event.id for event in events]),
         copyrows.instants([event.received_at for event in events]),
-        copyrows.hexes([event.body_hash for event in events]),
+        copyrows.digests([event.body_hash for event in events]),
     )
     copyrows.copy(connection, COPY_OFFER, columns)
 

@@ -13,6 +13,7 @@ from concurrent.futures import Future
 from copy import copy
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 import numpy as np
 import shapely
@@ -41,6 +42,8 @@ class State:
     _ordered: dict[tuple[str, ...], GridIndex] = field(default_factory=dict)
     _claims: dict[tuple[str, ...], Claims] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
+    #: What callers made of the state alone and want to find again, by its kind.
+    derived: dict[type, Any] = field(default_factory=dict)
 
     def index_of(self, layer: str | None) -> GridIndex:
         """The index over all layers, or over one alone; ParameterInvalid for a layer without grids."""

@@ -16,7 +16,7 @@ import sqlalchemy as sa
 
 from gis.crs import metres_per_degree
 from gis.store import copyrows
-from gis.store.ids import uuids7
+from gis.store.ids import octets7
 
 #: Who settles an event holds it shared, who reassigns alone: so an event that is being moved is not missed.
 SETTLING_LOCK = 0x6772_6965
@@ -291,8 +291,8 @@ class Receipts:
 
 
 COPY_RECEIPTS = (
-    "COPY assignment (id, event, received_at, made_at, cause, at, known_at, generation, kernel, converter, grid, method, reason, "
-    "lon, lat, answer, grounds, actor) FROM STDIN"
+    "assignment (id, event, received_at, made_at, cause, at, known_at, generation, kernel, converter, grid, method, reason, "
+    "lon, lat, answer, grounds, actor)"
 )
 FOLLOW = """
     UPDATE event e SET grid = told.grid, method = told.method, reason = told.reason, generation = %(generation)s
@@ -307,20 +307,20 @@ def add_receipts(connection: sa.Connection, receipts: Receipts) -> None:
     rows = len(receipts.event)
     if not rows:
         return
-    instant = {name: copyrows.instants([getattr(receipts, name)]) * rows for name in ("made_at", "at", "known_at")}
+    instant = {name: copyrows.instants([getattr(receipts, name)] * rows) for name in ("made_at", "at", "known_at")}
     columns = [
-        copyrows.words(uuids7(receipts.made_at, rows)),
-        copyrows.words(receipts.event),
+        copyrows.octets(octets7(receipts.made_at, rows)),
+        copyrows.uuids(receipts.event),
         copyrows.instants(receipts.received_at),
         instant["made_at"],
         copyrows.same("published", rows),
         instant["at"],
         instant["known_at"],
-        copyrows.words([receipts.generation]) * rows,
+        copyrows.integers([receipts.generation] * rows),
         copyrows.same(receipts.kernel, rows),
         copyrows.same(receipts.converter, rows),
-        copyrows.words(receipts.grid),
-        copyrows.words(receipts.method),
+        copyrows.uuids(receipts.grid),
+        copyrows.texts(receipts.method),
         copyrows.texts(receipts.reason),
         copyrows.numbers(receipts.lon),
         copyrows.numbers(receipts.lat),

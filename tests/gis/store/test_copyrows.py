@@ -24,7 +24,7 @@ ROW = st.tuples(
 )
 MAKE = """
     CREATE TEMP TABLE IF NOT EXISTS through
-    (n serial, t text, f float8, at timestamptz, j jsonb, b bytea, p geometry(Point, 4326)) ON COMMIT DROP
+    (n serial, t text, f float8, at timestamptz, j json, b bytea, p geometry(Point, 4326)) ON COMMIT DROP
 """
 
 
@@ -37,13 +37,13 @@ def test_any_row_reads_back_as_it_was_written(connection: sa.Connection, rows: l
     lon, lat = ([None if one is None else one[k] for one in position] for k in (0, 1))
     copyrows.copy(
         connection,
-        "COPY through (t, f, at, j, b, p) FROM STDIN",
+        "through (t, f, at, j, b, p)",
         [
             copyrows.texts(text),
             copyrows.numbers(number),
             copyrows.instants(at),
             copyrows.documents(document),
-            copyrows.hexes(binary),
+            copyrows.digests(binary),
             copyrows.points(lon, lat),
         ],
     )
