@@ -79,7 +79,9 @@ def _come_again(request: Request) -> Response:
     """What a browser shows until the evidence is there: it asks again by itself."""
     from maps.coverage import render_pending
 
-    lang: Literal["zh", "en"] = "en" if request.query_params.get("lang", request.app.state.settings.language) == "en" else "zh"
+    lang: Literal["zh", "en"] = (
+        "en" if request.query_params.get("lang", request.app.state.settings.language) == "en" else "zh"
+    )
     return Response(render_pending(lang), 503, {"Refresh": "4", "Retry-After": "4"}, "text/html; charset=utf-8")
 
 
