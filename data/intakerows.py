@@ -170,8 +170,9 @@ def _plain(plain: PlainRows, rows: TableRows, ids: list[str], by: _Decision) -> 
 
 def _cells(plain: PlainRows, found: Decided, source: str | None, ids: list[str], by: _Decision) -> dict[str, Cells]:
     """What `gis.store.events.cells_of` makes of the events of plain rows."""
-    count, at = len(plain), by.admission.received_at
-    reported = _instants(plain.times["reported_at"], [at] * count)
+    count = len(plain)
+    received = copyrows.repeated(copyrows.instants([by.admission.received_at]), count)
+    reported = _instants(plain.times["reported_at"], received)
     constant = {
         "crs": plain.datum.name,
         "converter": CONVERTER,
@@ -183,10 +184,10 @@ def _cells(plain: PlainRows, found: Decided, source: str | None, ids: list[str],
         **{name: copyrows.same(value, count) for name, value in constant.items()},
         **{name: copyrows.texts(plain.texts[name]) for name in shared},
         "id": copyrows.uuids(ids),
-        "received_at": copyrows.instants([at] * count),
-        "reported_at": copyrows.instants(reported),
-        "occurred_at": copyrows.instants(_instants(plain.times["occurred_at"], reported)),
-        "closed_at": copyrows.instants(plain.times["closed_at"]),
+        "received_at": received,
+        "reported_at": reported,
+        "occurred_at": _instants(plain.times["occurred_at"], reported),
+        "closed_at": _instants(plain.times["closed_at"], copyrows.same(None, count)),
         "accuracy_m": copyrows.same(None, count),
         "raw": copyrows.texts(_raw(plain, source)),
         "geom": copyrows.points(plain.lon, plain.lat),
@@ -196,15 +197,15 @@ def _cells(plain: PlainRows, found: Decided, source: str | None, ids: list[str],
         "grid": copyrows.uuids(found.uid),
         "method": copyrows.texts(found.method),
         "reason": copyrows.texts(found.reason),
-        "generation": copyrows.integers([by.state.index.generation] * count),
+        "generation": copyrows.repeated(copyrows.integers([by.state.index.generation]), count),
         "answer": copyrows.texts(found.answer),
         "grounds": copyrows.texts(found.grounds),
     }
 
 
-def _instants(given: list[datetime | None], otherwise: Sequence[datetime]) -> list[datetime]:
-    """The instants, another one's where there is none."""
-    return [other if one is None else one for one, other in zip(given, otherwise, strict=True)]
+def _instants(given: list[datetime | None], otherwise: Cells) -> Cells:
+    """The cells of instants, another column's where there is none."""
+    return copyrows.instants(given).otherwise(otherwise) if any(given) else otherwise
 
 
 def _raw(plain: PlainRows, source: str | None) -> list[str]:

@@ -7,7 +7,7 @@ import json
 import re
 from collections.abc import Iterator
 from itertools import chain, islice
-from typing import Any
+from typing import Any, BinaryIO
 
 import orjson
 
@@ -60,16 +60,43 @@ def _chunks(items: Iterator[Item], chunk_rows: int) -> Iterator[RowChunk]:
 
 
 def _line_items(source: Source, codec: str, seen: _Seen) -> Iterator[Item]:
+    """The lines of a file, numbered from 1; the usual block of lines holds an object each, and is read at once."""
     with opened(source) as file:
-        number = 0
-        while line := file.readline(MAX_ITEM):
-            number += 1
-            if len(line) == MAX_ITEM and not line.endswith(b"\n"):
-                while (more := file.readline(MAX_ITEM)) and not more.endswith(b"\n"):
-                    pass
-                yield number, Rejection(number, "body-too-large", f"the line is longer than {MAX_ITEM:,} bytes")
-            elif line.strip():
-                yield number, _line_item(number, line, codec, seen)
+        first = 1
+        while lines := _lines(file):
+            values = _usual(lines, codec)
+            numbers = range(first, first + len(lines))
+            first = numbers.stop
+            if values is not None:
+                yield from zip(numbers, values, strict=True)
+                continue
+            for number, line in zip(numbers, lines, strict=True):
+                if len(line) == MAX_ITEM and not line.endswith(b"\n"):
+                    while (more := file.readline(MAX_ITEM)) and not more.endswith(b"\n"):
+                        pass
+                    yield number, Rejection(number, "body-too-large", f"the line is longer than {MAX_ITEM:,} bytes")
+                elif line.strip():
+                    yield number, _line_item(number, line, codec, seen)
+
+
+def _lines(file: BinaryIO) -> list[bytes]:
+    """The next lines, about a block of them; of one that is too long MAX_ITEM bytes, and it is the last."""
+    lines = io.BytesIO(file.read(_BLOCK)).readlines()
+    if lines and not lines[-1].endswith(b"\n"):
+        lines[-1] += file.readline(MAX_ITEM - len(lines[-1]))
+    return lines
+
+
+def _usual(lines: list[bytes], codec: str) -> list[dict[str, Any]] | None:
+    """The rows of lines that hold an object each, no Feature among them; None when any line is unusual."""
+    if not codec.startswith("utf-8"):
+        return None
+    try:
+        values = list(map(orjson.loads, lines))
+    except orjson.JSONDecodeError:
+        return None
+    usual = set(map(type, values)) == {dict} and not any("geometry" in value for value in values)
+    return values if usual else None
 
 
 def _line_item(number: int, line: bytes, codec: str, seen: _Seen) -> dict[str, Any] | Rejection:

@@ -84,9 +84,13 @@ class Table:
 
 def chunk_of_rows(rows: list[tuple[int, dict[str, Any]]], rejected: list[Rejection]) -> RowChunk:
     """A chunk from numbered dicts whose keys may differ; a missing key is None."""
-    names = list(dict.fromkeys(name for _, row in rows for name in row))
-    columns = {name: [row.get(name) for _, row in rows] for name in names}
-    return RowChunk([number for number, _ in rows], columns, rejected)
+    numbers, records = [number for number, _ in rows], [row for _, row in rows]
+    kinds = dict.fromkeys(map(tuple, records))
+    names = list(dict.fromkeys(name for kind in kinds for name in kind))
+    if len(kinds) == 1:
+        cells = zip(*map(dict.values, records), strict=True)
+        return RowChunk(numbers, dict(zip(names, map(list, cells), strict=True)), rejected)
+    return RowChunk(numbers, {name: [row.get(name) for row in records] for name in names}, rejected)
 
 
 def placed(properties: dict[str, Any], lon: float | None, lat: float | None) -> dict[str, Any]:

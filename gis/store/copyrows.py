@@ -49,6 +49,12 @@ class Cells:
         start = np.concatenate([self.start, other.start + len(self.data)])
         return Cells(np.concatenate([self.data, other.data]), start, np.concatenate([self.size, other.size]))
 
+    def otherwise(self, other: Cells) -> Cells:
+        """The cells, another column's where they are NULL."""
+        null = self.size < 0
+        start = np.where(null, other.start + len(self.data), self.start)
+        return Cells(np.concatenate([self.data, other.data]), start, np.where(null, other.size, self.size))
+
 
 def _behind(data: bytes, size: Ints) -> Cells:
     """Cells that stand in `data` one behind the other."""
@@ -92,8 +98,11 @@ def texts(values: Sequence[str | None]) -> Cells:
 
 def uuids(values: Sequence[UUID | str | None]) -> Cells:
     """Ids, as such or in their usual spelling."""
-    digits = "".join("0" * 32 if value is None else value.hex if isinstance(value, UUID) else value for value in values)
-    found = bytes.fromhex(digits.replace("-", ""))
+    kinds = set(map(type, values))
+    spelled: Iterable[Any] = values
+    if kinds != {str}:
+        spelled = ("0" * 32 if value is None else value.hex if isinstance(value, UUID) else value for value in values)
+    found = bytes.fromhex("".join(spelled).replace("-", ""))
     return _wide(np.frombuffer(found, dtype=np.uint8).reshape(len(values), 16), _nulls(values))
 
 

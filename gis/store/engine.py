@@ -178,13 +178,8 @@ def revision(connection: sa.Connection) -> str | None:
 
 
 def newest_revision() -> str:
-    """The revision this code was written for."""
-    from alembic.config import Config
-    from alembic.script import ScriptDirectory
-
-    config = Config()
-    config.set_main_option("script_location", str(MIGRATIONS))
-    return str(ScriptDirectory.from_config(config).get_current_head())
+    """The revision this code was written for: that of the last file, as they are numbered. Alembic itself takes half a second to ask."""
+    return max(path.name.partition("_")[0] for path in (MIGRATIONS / "versions").glob("[0-9]*_*.py"))
 
 
 def forget(url: str) -> None:

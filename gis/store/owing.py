@@ -307,7 +307,10 @@ def add_receipts(connection: sa.Connection, receipts: Receipts) -> None:
     rows = len(receipts.event)
     if not rows:
         return
-    instant = {name: copyrows.instants([getattr(receipts, name)] * rows) for name in ("made_at", "at", "known_at")}
+    instant = {
+        name: copyrows.repeated(copyrows.instants([getattr(receipts, name)]), rows)
+        for name in ("made_at", "at", "known_at")
+    }
     columns = [
         copyrows.octets(octets7(receipts.made_at, rows)),
         copyrows.uuids(receipts.event),
@@ -316,7 +319,7 @@ def add_receipts(connection: sa.Connection, receipts: Receipts) -> None:
         copyrows.same("published", rows),
         instant["at"],
         instant["known_at"],
-        copyrows.integers([receipts.generation] * rows),
+        copyrows.repeated(copyrows.integers([receipts.generation]), rows),
         copyrows.same(receipts.kernel, rows),
         copyrows.same(receipts.converter, rows),
         copyrows.uuids(receipts.grid),
