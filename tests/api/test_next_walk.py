@@ -97,15 +97,16 @@ def test_events_nearby_make_a_place_weigh_more(town: Asking) -> None:
 
 def test_the_shift_that_is_left_less_the_leave_to_come_is_the_time(town: Asking) -> None:
     assert town.http.get("/v1/members/m1/next").json()["place"] == "minutes"
-    span = {"member": "m1", "begin": (NOW - HOUR).isoformat(), "end": (NOW + 2 * HOUR).isoformat()}
+    now = datetime.now(UTC)
+    span = {"member": "m1", "begin": (now - HOUR).isoformat(), "end": (now + 2 * HOUR).isoformat()}
     assert town.http.post("/v1/shifts", json=span).status_code == 201
     assert asked(town)["minutes"] == pytest.approx(120, abs=3)
-    away = {"member": "m1", "begin": (NOW + HOUR).isoformat(), "end": (NOW + 2 * HOUR).isoformat()}
+    away = {"member": "m1", "begin": (now + HOUR).isoformat(), "end": (now + 2 * HOUR).isoformat()}
     assert town.http.post("/v1/leave", json=away).status_code == 201
     assert asked(town)["minutes"] == pytest.approx(60, abs=3)
     found = town.http.get("/v1/members/m1/next").json()
     assert found["start"]["known_by"] == "grid"
-    fix = {"member": "m1", "at": (NOW - timedelta(minutes=1)).isoformat(), "lon": LON + 0.009, "lat": LAT + 0.005}
+    fix = {"member": "m1", "at": (now - timedelta(minutes=1)).isoformat(), "lon": LON + 0.009, "lat": LAT + 0.005}
     sent = town.http.post("/v1/fixes", content=orjson.dumps(fix), headers={"Content-Type": "application/x-ndjson"})
     assert sent.json()["stored"] == 1
     start = town.http.get("/v1/members/m1/next").json()["start"]
