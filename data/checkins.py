@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import Any, Final
 from uuid import UUID
@@ -31,6 +31,8 @@ from gis.store.visits import NewCheckin, checkins, find_place, keep_checkin, kee
 
 KINDS: Final = ("in", "out", "visit")
 OUTCOMES: Final = ("nothing", "found")
+#: As of fixes: what is told of before is a clock that was never set.
+OLDEST: Final = datetime(2000, 1, 1, tzinfo=UTC)
 Floats = npt.NDArray[np.float64]
 
 
@@ -111,6 +113,8 @@ def _past(row: dict[str, Any], now: datetime) -> datetime:
         return now
     if at > now + CLOCK_SKEW:
         raise TimeInvalid(f"at lies in the future: {at.isoformat()}", place="at")
+    if at < OLDEST:
+        raise TimeInvalid(f"at lies before {OLDEST.year}: a clock that was never set: {at.isoformat()}", place="at")
     return at
 
 

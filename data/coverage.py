@@ -19,11 +19,12 @@ import numpy.typing as npt
 
 from data.coverageground import LiveGround, Stretch, TownStreets, numbered
 from data.evidence import LiveEvidence, TownEvidence, instant64, utc
+from data.recency import recencies
 from gis.coverage import Credit, Revisits, credited, owners_of, revisits_on_time, swept_area, tracked
 from gis.duetimes import due_at, seen_since
 from gis.errors import ParameterInvalid
 from gis.fixes import Duty, Flags, Floats, Ints, Times
-from gis.shares import Shares
+from gis.shares import Share, Shares
 from gis.store.engine import Connection
 from gis.store.evidence import grid_duty, instants
 from gis.store.live import Live
@@ -46,6 +47,7 @@ class CoverageWish:
     enough: float = 0.8
     tracked_min: float = 0.8
     known_at: datetime | None = None
+    exact: bool = True
 
     def as_json(self) -> dict[str, Any]:
         """The parameters by name."""
@@ -163,16 +165,28 @@ class TownCoverage:
     @cached_property
     def street_seen_one_side(self) -> Shares:
         """(b) the length of street of which one side at least was within sight."""
-        return self._street_share("street_seen_one_side", 1)
+        return self._share("street_seen_one_side")
 
     @cached_property
     def street_seen_both_sides(self) -> Shares:
         """(b) the length of street of which both sides were."""
-        return self._street_share("street_seen_both_sides", 2)
+        return self._share("street_seen_both_sides")
 
-    def _street_share(self, name: str, which: int) -> Shares:
-        spans = [Credit(seen[0], seen[which]) for seen in self._street_seen]  # type: ignore[arg-type]
-        return credited(name, "m", self.keys, spans, self.streets.samples.length_m, self.parameters)
+    def _share(self, name: str) -> Shares:
+        parts, weight, unit = self._credits[name]
+        return credited(name, unit, self.keys, parts, weight, self.parameters)
+
+    @cached_property
+    def _credits(self) -> dict[str, tuple[list[Credit], Floats, str]]:
+        """Name -> whose things were and were they done, stretch by stretch; what each weighs; in which unit."""
+        town, metres = self.found.town, self.streets.samples.length_m
+        counts = town.household_counts.astype(np.float64)
+        return {
+            "street_seen_one_side": ([Credit(owner, one) for owner, one, _ in self._street_seen], metres, "m"),
+            "street_seen_both_sides": ([Credit(owner, both) for owner, _, both in self._street_seen], metres, "m"),
+            "places_visited": (self._visits(town.of_places), self.listed.astype(np.float64), "places"),
+            "households_visited": (self._visits(town.of_households), counts, "households"),
+        }
 
     @cached_property
     def street_pieces_seen(self) -> tuple[Flags, Flags]:
@@ -183,24 +197,23 @@ class TownCoverage:
     @cached_property
     def places_visited(self) -> Shares:
         """(c) must-visit places visited in the window."""
-        return self._visited("places_visited", "places", self.found.town.of_places, self.listed.astype(np.float64))
+        return self._share("places_visited")
 
     @cached_property
     def households_visited(self) -> Shares:
         """(c) households visited in the window."""
-        counts = self.found.town.household_counts.astype(np.float64)
-        return self._visited("households_visited", "households", self.found.town.of_households, counts)
+        return self._share("households_visited")
 
-    def _visited(self, name: str, unit: str, part: Any, weight: Floats) -> Shares:
+    def _visits(self, part: Any) -> list[Credit]:
+        """Of each stretch whose each place (or household) was, and whether it was visited in it."""
         sites = self.found.evidence.ground.sites
-        spans = [
+        return [
             Credit(
                 self._site_owners(one, part(sites.lon), part(sites.lat)),
                 ~np.isnat(part(self.found.evidence.first_visits(one.begin64, one.end64))),
             )
             for one in self.stretches
         ]
-        return credited(name, unit, self.keys, spans, weight, self.parameters)
 
     def _site_owners(self, stretch: Stretch, lon: Floats, lat: Floats) -> Ints:
         by_code = stretch.state.boundaries.by_code
@@ -256,9 +269,15 @@ class TownCoverage:
         return found
 
     @cached_property
+    def place_pending(self) -> Flags:
+        """Places that came on the list a short while ago, were not visited yet and are not due: no part of any figure of re-visits."""
+        found: Flags = np.isnat(self.found.town.of_places(self.last_visits)) & (self.place_due > self.end)
+        return found & ~self.place_unsure
+
+    @cached_property
     def revisits(self) -> Revisits:
         """(e) which grids were fully re-visited on time: every place on the list, each by its interval."""
-        owner = np.where(self.listed, self.found.town.of_places(self.site_owner), -1)
+        owner = np.where(self.listed & ~self.place_pending, self.found.town.of_places(self.site_owner), -1)
         on_time = (self.place_due > self.end) & ~self.place_unsure
         return revisits_on_time(
             self.keys, owner, on_time, self.tracked_cycle, self.parameters,
@@ -284,26 +303,49 @@ class TownCoverage:
 
     @cached_property
     def recency(self) -> list[dict[str, Any]]:
-        """(d) of each grid `{"kind": seen | never | unknown | none, "days", "at"}`."""
+        """(d) of each grid `{"kind": seen | never | unknown | none, "days", "at"}`; unknown may have the age of what is known."""
         metres = np.bincount(
             self.street_owner[self.street_owner >= 0],
             weights=self.streets.samples.length_m[self.street_owner >= 0],
             minlength=len(self.keys),
         )
-        return recencies(self.grid_seen_since, self.end, self.watched(self.tracked_ever), metres > 0)
+        return self.recencies(
+            self.grid_seen_since, self.watched(self.tracked_ever), self.watched(self.tracked_cycle), metres > 0
+        )
 
+    def recencies(self, last: Times, ever: Flags, lately: Flags, there: Flags) -> list[dict[str, Any]]:
+        """Recency of things: whether their members were tracked since evidence begins (`ever`) and in the last interval (`lately`).
 
-def recencies(last: Times, as_of: np.datetime64, watched: Flags, there: Flags) -> list[dict[str, Any]]:
-    """What is known of when things were last seen: never and unknown apart, none where there is nothing to see."""
-    found = []
-    for at, is_watched, is_there in zip(last, watched.tolist(), there.tolist(), strict=True):
-        if not np.isnat(at):
-            days = float((as_of - at) / np.timedelta64(1, "us")) / 86_400e6
-            found.append({"kind": "seen", "days": round(days, 4), "at": utc(at)})
-        else:
-            kind = "none" if not is_there else "never" if is_watched else "unknown"
-            found.append({"kind": kind, "days": None, "at": None})
-    return found
+        Seen longer ago than an interval, and nobody was tracked since: it may have been seen again, nobody knows.
+        """
+        found = recencies(last, self.end, ever, there, whole_days=not self.wish.exact)
+        for one, is_watched in zip(found, lately.tolist(), strict=True):
+            if one["kind"] == "seen" and one["days"] > self.wish.revisit_days and not is_watched:
+                one["kind"] = "unknown"
+        return found
+
+    @cached_property
+    def totals(self) -> Mapping[str, Share]:
+        """Name -> the figure of the whole layer: what changed hands in the window counts once, a member of several grids too."""
+        spans = [(one.cells, self.found.evidence.seen(one.begin64, one.end64)) for one in self.stretches]
+        whole = [["all" if uid in self.position else "" for uid in one.uids()] for one in self.stretches]
+        shares = {"swept_area": swept_area(spans, self.parameters, whole).aligned(("all",))}
+        for name, (parts, weight, unit) in self._credits.items():
+            united = [Credit(np.where(one.owner >= 0, 0, -1), one.done) for one in parts]
+            shares[name] = credited(name, unit, ("all",), united, weight, self.parameters)
+        return {name: one.total for name, one in shares.items()} | {"tracked": self._tracked_once}
+
+    @cached_property
+    def _tracked_once(self) -> Share:
+        """`tracked` in the window of all members, each once."""
+        begin = instant64(self.wish.begin)
+        low, high = np.maximum(self.duty.begin, begin), np.minimum(self.duty.end, self.end)
+        rows = np.flatnonzero((high > low) & (self._duty_owner >= 0))
+        keys = np.column_stack([self.duty.member[rows], low[rows].view(np.int64), high[rows].view(np.int64)])
+        rows = rows[np.unique(keys, axis=0, return_index=True)[1]]
+        duty = Duty(self.duty.member[rows], low[rows], high[rows])
+        known = float(self.found.evidence.tracked_s(duty).sum())
+        return Share("tracked", "s", known, float((duty.end - duty.begin).view(np.int64).sum()) / 1e6, self.parameters)
 
 
 def town_coverage(connection: Connection, live: Live, kept: LiveCoverage, wish: CoverageWish) -> TownCoverage:

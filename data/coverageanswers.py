@@ -11,13 +11,13 @@ import numpy as np
 import numpy.typing as npt
 import shapely
 
-from data.coverage import TownCoverage, recencies
+from data.coverage import TownCoverage
 from data.evidence import utc
 from gis.coverage import STATES
 from gis.duetimes import seen_since
 from gis.errors import ParameterInvalid
 from gis.fixes import Flags, Floats, Ints
-from gis.shares import Share
+from gis.shares import Share, Shares
 
 Box = tuple[float, float, float, float]
 
@@ -32,10 +32,11 @@ class Narrowing:
     limit: int = 1_000
 
 
-def figure(numerator: float, denominator: float) -> dict[str, Any]:
-    """One figure as JSON; value null for n/a."""
-    value = numerator / denominator if denominator > 0 else None
-    return {"numerator": numerator, "denominator": denominator, "value": value}
+def figure(numerator: float, denominator: float, unknown: float | None = None) -> dict[str, Any]:
+    """One figure as JSON; value null for n/a, and where all of the denominator is unknown: never 0 for what nobody can say."""
+    known = denominator > 0 and (unknown is None or unknown < denominator)
+    told = {"numerator": numerator, "denominator": denominator, "value": numerator / denominator if known else None}
+    return told if unknown is None else told | {"unknown": unknown}
 
 
 def by_grid(coverage: TownCoverage, grid: str | None = None) -> dict[str, Any]:
@@ -54,21 +55,30 @@ def head(coverage: TownCoverage, by: str) -> dict[str, Any]:
 
 def totals(coverage: TownCoverage) -> dict[str, Any]:
     """Each figure over all grids, the share of grids fully re-visited on time, and how many grids have each state."""
-    shares = {name: one.total for name, one in coverage.figures.items()}
+    unknown = {name: float(_unknown(coverage, one).sum()) for name, one in coverage.figures.items()}
     return {
-        "totals": {name: _unit(one) for name, one in shares.items()},
+        "totals": {name: _unit(one, unknown[name]) for name, one in coverage.totals.items()},
         "on_time": _unit(coverage.revisits.on_time) | {"unknown": coverage.revisits.counts["unknown"]},
         "counts": coverage.revisits.counts,
     }
 
 
-def _unit(share: Share) -> dict[str, Any]:
-    return {"unit": share.unit, **figure(share.numerator, share.denominator)}
+def _unit(share: Share, unknown: float = 0.0) -> dict[str, Any]:
+    return {"unit": share.unit, **figure(share.numerator, share.denominator, min(unknown, share.denominator))}
+
+
+def _unknown(coverage: TownCoverage, shares: Shares) -> Floats:
+    """What of each grid's denominator nobody can speak of: what was not seen where the members were not tracked."""
+    blind = ~coverage.watched(coverage.tracked) if shares.name != "tracked" else np.zeros(len(shares), dtype=bool)
+    return np.where(blind, shares.denominator - shares.numerator, 0.0)
 
 
 def grid_rows(coverage: TownCoverage) -> list[dict[str, Any]]:
     """A row per grid. Grids that went in the window stand at the end, with the time until which they were."""
-    columns = {name: (one.numerator.tolist(), one.denominator.tolist()) for name, one in coverage.figures.items()}
+    columns = {
+        name: (one.numerator.tolist(), one.denominator.tolist(), _unknown(coverage, one).tolist())
+        for name, one in coverage.figures.items()
+    }
     revisits, recency = coverage.revisits, coverage.recency
     rows = []
     for i, uid in enumerate(coverage.keys):
@@ -78,7 +88,7 @@ def grid_rows(coverage: TownCoverage) -> list[dict[str, Any]]:
             "state": STATES[revisits.state[i]] if STATES[revisits.state[i]] != "n/a" else None,
             "recency": recency[i],
             "places_revisited": figure(float(revisits.shares.numerator[i]), float(revisits.shares.denominator[i])),
-            "figures": {name: figure(n[i], d[i]) for name, (n, d) in columns.items()},
+            "figures": {name: figure(n[i], d[i], u[i]) for name, (n, d, u) in columns.items()},
         })  # fmt: skip
     return rows
 
@@ -144,14 +154,14 @@ def street_figures(coverage: TownCoverage) -> dict[str, Any]:
     total, seen = metres(inside), metres(inside & one)
     owner = np.where(inside, samples.street, -1)
     last = seen_since(owner, samples.length_m, coverage.street_last, count, coverage.wish.enough)
-    watched, watched_ever = (
+    watched, ever, lately = (
         _all_watched(samples.street, coverage.street_owner, coverage.watched(shares), count)
-        for shares in (coverage.tracked, coverage.tracked_ever)
+        for shares in (coverage.tracked, coverage.tracked_ever, coverage.tracked_cycle)
     )
     state = np.select([total <= 0, seen >= coverage.wish.enough * total * (1 - 1e-9), watched], [3, 0, 1], 2)
     return {
         "metres": total.tolist(), "one": seen.tolist(), "both": metres(inside & both).tolist(),
-        "recency": recencies(last, coverage.end, watched_ever, total > 0),
+        "recency": coverage.recencies(last, ever, lately, total > 0),
         "state": [STATES[s] if s != 3 else None for s in state.tolist()],
     }  # fmt: skip
 
@@ -214,7 +224,7 @@ def place_rows(coverage: TownCoverage) -> list[dict[str, Any]]:
         rows.append({
             "place": place["code"], "kind": place["kind"], "name": place["name"], "address": place["address"],
             "revisit_days": float(coverage.place_days[i]),
-            "last": _at(last[i]), "due": _at(coverage.place_due[i]), "state": state,
+            "last": _at(last[i]), "due": _at(coverage.place_due[i]), "state": None if coverage.place_pending[i] else state,
         })  # fmt: skip
     return rows
 

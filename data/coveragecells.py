@@ -8,8 +8,9 @@ from typing import Any, Final
 import numpy as np
 import shapely
 
-from data.coverage import TownCoverage, recencies
+from data.coverage import TownCoverage
 from data.coverageanswers import Box, Narrowing, feature, figure, row_of
+from data.recency import recencies
 from gis.cellframe import SIDE, CellFrame
 from gis.errors import ParameterInvalid
 from gis.fixes import MICRO, Flags, Ints, Times

@@ -18,7 +18,6 @@ from data.overdue import OverdueWish, deadlines, overdue_json
 from gis.dayevidence import day_number
 from gis.duetimes import DUE_STATES
 from gis.partition import LEVELS
-from gis.shares import Shares
 from gis.store.context import read_context
 from gis.store.engine import Connection
 from gis.store.evidence import grid_members, members_by_number
@@ -59,7 +58,7 @@ def coverage_view(
     day = _day(found, wish)
     return CoverageView(
         grids=_grids(connection, found, wish),
-        streets=_streets(found),
+        streets=_streets(found) if wish.names else [],
         places=_places(found, wish) if wish.names else [],
         tracks=_tracks(connection, kept, found, day) if wish.positions else [],
         day=day,
@@ -74,7 +73,11 @@ def coverage_view(
         generation=boundaries.generation,
         title=f"{town.names[0]} · {word('title.coverage', wish.lang)}" if town is not None else None,
         lang=wish.lang,
-        withheld=tuple(name for name, shown in (("places", wish.names), ("tracks", wish.positions)) if not shown),
+        withheld=tuple(
+            name
+            for name, shown in (("places", wish.names), ("streets", wish.names), ("tracks", wish.positions))
+            if not shown
+        ),
     )
 
 
@@ -83,8 +86,9 @@ def _parameters(found: TownCoverage, zone: tzinfo) -> Mapping[str, Any]:
     return {key: value.astimezone(zone) if isinstance(value, datetime) else value for key, value in shown.items()}
 
 
-def _pair(shares: Shares, i: int) -> tuple[float, float]:
-    return float(shares.numerator[i]), float(shares.denominator[i])
+def _told(figure: Mapping[str, Any]) -> tuple[float, float]:
+    """Numerator and denominator; nothing to cover where nobody can say anything."""
+    return (0.0, 0.0) if figure["value"] is None else (figure["numerator"], figure["denominator"])
 
 
 def _grids(connection: Connection, found: TownCoverage, wish: CoverageMapWish) -> list[GridCoverage]:
@@ -98,10 +102,10 @@ def _grids(connection: Connection, found: TownCoverage, wish: CoverageMapWish) -
             path=" > ".join(step["name"] for step in boundaries.path(row["grid"])[:-1]),
             recency=Recency(row["recency"]["kind"], row["recency"]["days"]),
             state=row["state"],
-            figures={name: _pair(found.figures[name], i) for name in FIGURES},
+            figures={name: _told(row["figures"][name]) for name in FIGURES},
             members=tuple(name for _, name, _ in members.get(row["uid"], ())),
         )
-        for i, row in enumerate(grid_rows(found)[: found.count])
+        for row in grid_rows(found)[: found.count]
     ]
 
 
@@ -126,7 +130,7 @@ def _places(found: TownCoverage, wish: CoverageMapWish) -> list[DuePlace]:
 
 
 def _totals(found: TownCoverage) -> dict[str, tuple[float, float]]:
-    totals = {name: one.total for name, one in found.figures.items()} | {"grids_revisited": found.revisits.on_time}
+    totals = {**found.totals, "grids_revisited": found.revisits.on_time}
     return {name: (one.numerator, one.denominator) for name, one in totals.items()}
 
 

@@ -44,13 +44,17 @@ _MICRO: Final = timedelta(microseconds=1)
 
 @dataclass(frozen=True)
 class NextWish:
-    """Who, and from where, how long, by which chance; None: the last known place, what is left of the shift, the day's own seed."""
+    """Who, and from where, how long, by which chance; None: the last known place, what is left of the shift, the day's own seed.
+
+    `is_seen`: whether the asker may see where the member is; else the walk begins in the middle of a grid.
+    """
 
     code: str
     minutes: float | None = None
     start: tuple[float, float] | None = None
     seed: int | None = None
     service_minutes: float = 5.0
+    is_seen: bool = True
 
 
 def asked_for(now: datetime, layer: str, revisit_days: float, sight_m: float) -> CoverageWish:
@@ -119,7 +123,7 @@ def _start(
     ground = coverage.found.evidence.ground
     midnight = coverage.wish.end.astimezone(zone).replace(hour=0, minute=0, second=0, microsecond=0)
     walks = kept.evidence.walks_of(connection, coverage.found, day_number(ground, instant64(midnight)))
-    if walks is not None:
+    if walks is not None and wish.is_seen:
         own = np.flatnonzero((walks.fixes.member == number) & (walks.fixes.at < coverage.end))
         if len(own):
             return (float(walks.fixes.lon[own[-1]]), float(walks.fixes.lat[own[-1]])), "fix"

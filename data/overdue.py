@@ -210,13 +210,14 @@ def certificate_json(coverage: TownCoverage, made_at: datetime) -> dict[str, Any
     known; the share unknown, of all; the oldest place; each grid.
     """
     found = deadlines(coverage, "place")
-    rows = np.flatnonzero(found.things.listed)
+    rows = np.flatnonzero(found.things.listed & ~coverage.place_pending)
+    pending = int((found.things.listed & coverage.place_pending).sum())
     counts = found.counts(rows)
     on_time = counts["due"] + counts["soon"]
     return head(coverage, "place") | totals(coverage) | {
         "made_at": made_at,
         "places": len(rows),
-        "counts_of_places": {"visited": on_time, "missed": counts["overdue"], "unknown": counts["unknown"], "n/a": 0},
+        "counts_of_places": {"visited": on_time, "missed": counts["overdue"], "unknown": counts["unknown"], "n/a": pending},
         "on_time": figure(float(on_time), float(on_time + counts["overdue"])),
         "late": figure(float(counts["overdue"]), float(on_time + counts["overdue"])),
         "unknown": figure(float(counts["unknown"]), float(len(rows))),

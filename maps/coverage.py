@@ -41,8 +41,8 @@ FIGURES: Final = {
 AGES: Final = ("fresh", "half", "cycle", "late", "old")
 CLASSES: Final = (*AGES, "never", "unknown", "none")
 
-#: What a view may withhold: names and places, positions of members.
-WITHHELD: Final = ("places", "tracks")
+#: What a view may withhold: names and places, streets, positions of members.
+WITHHELD: Final = ("places", "streets", "tracks")
 
 Figures = Mapping[str, tuple[float, float]]
 

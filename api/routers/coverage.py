@@ -21,8 +21,9 @@ from gis.errors import ParameterInvalid
 
 router = APIRouter(tags=["coverage"], dependencies=[Depends(known_parameters)])
 
-#: Where people live, and which shops are looked after, is for those who work there.
-FOR_MEMBERS: Final = frozenset({"place", "household"})
+#: Where people live, which shops are looked after and which streets were walked is for those who work there; cells of metres tell
+#: where somebody was.
+NEEDED: Final = {"place": "member", "household": "member", "street": "member", "cell": "dispatcher"}
 Limit = Annotated[int, Query(ge=1, le=10_000)]
 
 
@@ -38,8 +39,7 @@ def coverage(
     cursor: str | None = None,
 ) -> Response:
     """Figures with numerator and denominator; states visited, missed, unknown (nobody was tracked: never missed, never 0)."""
-    if by in FOR_MEMBERS:
-        demand(who, "member")
+    demand(who, NEEDED.get(by, "viewer"))
     if by == "grid":
         return Json(by_grid(found, grid))
     return GeoJson(_features(found, by, Narrowing(grid, bbox, _after(cursor), limit), cell_m))
@@ -78,8 +78,7 @@ def overdue(
     """Worst first. `soon`: due within `ahead_days`, and unlikely to be visited before, by the last weeks; `forecast` says how often
     such a word came true. `unknown`: overdue as far as anybody knows, its members were not tracked.
     """
-    if by in FOR_MEMBERS:
-        demand(who, "member")
+    demand(who, NEEDED[by])
     wanted = OverdueWish(_states(state), grid, _after(cursor), limit)
     body, following = overdue_json(deadlines(found, by, ahead_days), wanted)
     return Json(body | {"next": None if following is None else page_cursor(following, found.wish)})
@@ -122,7 +121,7 @@ def certificate(
 
 @router.get("/v1/members/{code}/next", summary="What a member should walk next")
 def what_next(
-    _: Member,
+    who: Member,
     code: str,
     connection: Connection,
     boundaries: LiveBoundaries,
@@ -139,13 +138,14 @@ def what_next(
     revisit_days: Annotated[float | None, Query(gt=0, le=366)] = None,
 ) -> Json:
     """The walk over the streets that clears the most debt in the time: how overdue x how much happens there x the minutes it takes.
-    Each stop says why it is there. The same seed gives the same walk.
+    Each stop says why it is there. The same seed gives the same walk. It begins at the member's last known place for those who may see
+    that (dispatchers), for others in the middle of the grid unless a start is given.
     """
     if (lon is None) != (lat is None):
         raise ParameterInvalid("a start needs both lon and lat", place="lon")
     from data.nextwalk import NextWish, asked_for, next_walk_json
 
     start = None if lon is None or lat is None else (lon, lat)
-    wish = NextWish(code, minutes, start, seed, service_minutes)
+    wish = NextWish(code, minutes, start, seed, service_minutes, is_seen=who.may("dispatcher"))
     asked = asked_for(boundaries.now(connection).at, layer, revisit_days or given.revisit_days, given.sight_m)
     return Json(next_walk_json(connection, boundaries, kept, wish, asked, given.zone))

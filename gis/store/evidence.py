@@ -72,8 +72,8 @@ EVENT_POSITIONS = sa.text("""
       AND NOT EXISTS (SELECT FROM event_duplicate d WHERE d.event = e.id)
 """)
 EARLIEST = sa.text("""
-    SELECT least((SELECT min(first_at) FROM fix_day WHERE day = (SELECT min(day) FROM fix_day)),
-                 (SELECT min(at) FROM checkin), (SELECT min(at) FROM visit))
+    SELECT coalesce((SELECT min(first_at) FROM fix_day WHERE day = (SELECT min(day) FROM fix_day)),
+                    least((SELECT min(at) FROM checkin), (SELECT min(at) FROM visit)))
 """)
 #: Duty of a member, by the grid that they worked: a span for each.
 GRID_DUTY = sa.text("""
@@ -128,7 +128,7 @@ def span_marks(connection: sa.Connection, spans: Mapping[int, tuple[datetime, da
 
 
 def earliest_evidence(connection: sa.Connection) -> datetime | None:
-    """The first instant at which anybody is known to have been anywhere: a fix, a check-in, a visit; None: never."""
+    """The first instant at which anybody is known to have been anywhere: by a fix, where there are none by a check-in or a visit."""
     found: datetime | None = connection.execute(EARLIEST).scalar_one()
     return found
 

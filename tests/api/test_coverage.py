@@ -17,7 +17,7 @@ from tests.asking import LAT, LON, MERGED, Asking, Drawn, incoming, square
 #: Noon in Shanghai, four days ago: every test looks back from now.
 NOW = datetime.now(UTC).replace(microsecond=0)
 TODAY = NOW.replace(hour=4, minute=0, second=0) - timedelta(days=1)
-MINUTE, DAY = timedelta(minutes=1), timedelta(days=1)
+MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 
 
 @pytest.fixture
@@ -39,14 +39,11 @@ def town(alone: Asking) -> Asking:
             NewStreet(line(1.1, 0.5, 1.9, 0.5), 756.0, "东街", external_id="s3"),
         ]
         replace_streets(connection, "drawn", lines)
-    checkin(alone, NOW - 30 * DAY)  # evidence begins then
+    shift(alone, "m1", NOW - 30 * DAY, 0.1)
+    assert walk(
+        alone, "m1", NOW - 30 * DAY, (0.9, 0.9), (0.9, 0.9), minutes=2
+    )  # evidence begins then, far from all places
     return alone
-
-
-def checkin(asking: Asking, at: datetime) -> None:
-    """m1 checks in far from all places."""
-    body = {"member": "m1", "at": at.isoformat(), "lon": LON + 0.009, "lat": LAT + 0.009}
-    assert asking.http.post("/v1/checkins", json=body).status_code == 201
 
 
 def line(*hundredths: float) -> Any:
@@ -110,12 +107,20 @@ def test_what_was_seen_what_was_missed_and_what_nobody_knows(town: Asking) -> No
     assert set(found) == {"A1", "A2", "B3"}
     a1 = found["A1"]["figures"]
     assert a1["street_seen_one_side"]["value"] == 1.0
-    assert a1["places_visited"] == {"numerator": 1.0, "denominator": 2.0, "value": 0.5}
+    assert a1["places_visited"] == {
+        "numerator": 1.0, "denominator": 2.0, "value": 0.5, "unknown": 0.0,
+    }  # fmt: skip
     assert a1["households_visited"]["value"] is None
     assert 0.03 < a1["swept_area"]["value"] < 0.05  # 756 m by 50 m of about 944 m by 1,109 m
     assert a1["tracked"]["value"] == pytest.approx(119 / 120, abs=0.001)
     assert [found[grid]["state"] for grid in ("A1", "A2", "B3")] == ["missed", "unknown", "unknown"]
-    assert found["A2"]["figures"]["tracked"] == {"numerator": 0.0, "denominator": 7200.0, "value": 0.0}
+    assert found["A2"]["figures"]["tracked"] == {"numerator": 0.0, "denominator": 7200.0, "value": 0.0, "unknown": 0.0}
+    assert found["A2"]["figures"]["places_visited"] == {
+        "numerator": 0.0,
+        "denominator": 1.0,
+        "value": None,
+        "unknown": 1.0,
+    }
     assert found["B3"]["figures"]["tracked"]["value"] is None
     assert [found[grid]["recency"]["kind"] for grid in ("A1", "A2", "B3")] == ["seen", "unknown", "unknown"]
     assert answer["counts"] == {"visited": 0, "missed": 1, "unknown": 2, "n/a": 0}
@@ -348,7 +353,7 @@ def test_spot_checks_know_how_long_ago_grids_were_seen(town: Asking) -> None:
 
 def test_what_evidence_is_too_young_to_say_is_unknown_and_neither_missed_nor_on_time(town: Asking) -> None:
     """Nothing is known before yesterday, when all but P4 of A1 was seen: in a week P4 may well have been visited."""
-    town.query("TRUNCATE checkin")
+    town.query("TRUNCATE fix, fix_day")
     patrolled(town)
     answer = asked(town)
     assert answer["parameters"]["evidence_since"] > (TODAY - DAY).isoformat()
@@ -365,7 +370,12 @@ def test_what_evidence_is_too_young_to_say_is_unknown_and_neither_missed_nor_on_
             connection,
             [NewPlace("P4", "shop", "P4", LON + 0.002, LAT + 0.002, "wgs84", "", since=NOW - timedelta(hours=1))],
         )
-    assert rows(asked(town))["A1"]["state"] == "visited"  # a place that came on the list an hour ago is not due yet
+    assert rows(asked(town))["A1"]["places_revisited"] == {"numerator": 1, "denominator": 1, "value": 1.0}
+    assert (
+        rows(asked(town))["A1"]["state"] == "visited"
+    )  # what came on the list an hour ago is not due, and no part of it
+    told = asked(town, "/certificate")
+    assert (told["places"], told["counts_of_places"]["n/a"], told["on_time"]["numerator"]) == (3, 1, 1)
 
 
 def test_a_browser_that_comes_too_early_is_told_to_wait_and_asks_again(
@@ -390,12 +400,53 @@ def test_a_browser_that_comes_too_early_is_told_to_wait_and_asks_again(
 # --- who may see, what is refused ------------------------------------------------------------------------------------
 
 
-def test_places_and_households_are_for_members(town: Asking) -> None:
-    for path in ("?by=place", "?by=household", "/overdue", "/overdue?by=household", "/certificate"):
-        assert town.as_("v-key").get(f"/v1/coverage{path}").status_code == 403
-        assert town.as_("m-key").get(f"/v1/coverage{path}").status_code == 200
-    assert town.as_("v-key").get("/v1/coverage").status_code == 200
-    assert town.as_("v-key").get("/v1/coverage/overdue?by=street").status_code == 200
+def test_what_tells_where_members_are_is_for_those_who_dispatch(town: Asking) -> None:
+    """Below them windows have full hours and recency whole days: nobody is followed by what was seen from second to second."""
+    patrolled(town)
+    needed = {
+        "?by=place": "m-key", "?by=household": "m-key", "?by=street": "m-key", "/overdue": "m-key", "/overdue?by=street": "m-key",
+        "/certificate": "m-key", "?by=cell&grid=A1": "d-key", "?sight_m=50": "d-key",
+    }  # fmt: skip
+    for path, key in needed.items():
+        lower = {"m-key": "v-key", "d-key": "m-key"}[key]
+        assert town.as_(lower).get(f"/v1/coverage{path}").status_code == 403, path
+        assert town.as_(key).get(f"/v1/coverage{path}").status_code == 200, path
+    coarse = town.as_("v-key").get("/v1/coverage", params={"to": (TODAY + 90 * MINUTE).isoformat()}).json()
+    assert coarse["parameters"]["to"] == (TODAY + 60 * MINUTE).isoformat()
+    now = town.as_("v-key").get("/v1/coverage").json()
+    recency = rows(now)["A1"]["recency"]
+    assert recency["at"] is None
+    assert recency["days"] == int(recency["days"])
+    page = town.as_("v-key").get("/maps/coverage").text
+    assert '"withheld":["places","streets","tracks"]' in page.replace(" ", "")
+    assert "南街" not in page
+    shift(town, "m3", NOW - HOUR, 2)
+    walk(town, "m3", NOW - timedelta(minutes=5), (1.5, 0.5), (1.5, 0.5), minutes=2)
+    starts = {
+        key: town.as_(key).get("/v1/members/m3/next?minutes=30").json()["start"]["known_by"]
+        for key in ("m-key", "d-key")
+    }
+    assert starts == {"m-key": "grid", "d-key": "fix"}
+
+
+def test_totals_count_ground_that_changed_hands_once(town: Asking) -> None:
+    patrolled(town)
+    before = asked(town)["totals"]
+    west = {"A1": ("南桥", "V1", square(0, 0, 1, 0.4)), "A2": ("甲二", "V1", square(0, 0.4, 1, 2))}
+    east = {"B3": ("乙三", "V2", square(1, 0, 2, 1).union(square(1, 1, 2, 2)))}
+    Drawn(town.url).publish(incoming(west | east), effective_at=TODAY - DAY, correction=True, reason="test")
+    after = asked(town)["totals"]
+    for name in ("swept_area", "street_seen_one_side", "places_visited", "tracked"):
+        assert after[name]["denominator"] == pytest.approx(before[name]["denominator"], rel=1e-6), name
+        assert after[name]["numerator"] == pytest.approx(before[name]["numerator"], rel=1e-6), name
+
+
+def test_a_grid_seen_long_ago_and_untracked_since_is_unknown_and_not_old(town: Asking) -> None:
+    shift(town, "m2", TODAY - 20 * DAY)
+    walk(town, "m2", TODAY - 20 * DAY, (0.5, 1.1), (0.5, 1.9), minutes=60)
+    shift(town, "m2", TODAY)
+    recency = rows(asked(town))["A2"]["recency"]
+    assert (recency["kind"], round(recency["days"])) == ("unknown", pytest.approx(21, abs=1))
 
 
 @pytest.mark.parametrize(

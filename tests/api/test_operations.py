@@ -77,7 +77,7 @@ def test_ready_over_an_empty_store(bare: Asking) -> None:
 def test_the_service_recovers_when_the_database_dropped_its_connections(asking: Asking) -> None:
     assert asking.http.get("/v1/grids").status_code == 200
     asking.query("""
-        SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()""")
+        SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()""")
     assert asking.http.get("/v1/grids").status_code == 200
     assert asking.report().status_code == 201
 

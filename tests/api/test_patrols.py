@@ -444,3 +444,11 @@ def test_without_shifts_there_is_no_share(post: Asking) -> None:
 def test_a_question_that_is_none_is_refused(asking: Asking, more: dict[str, Any], code: str) -> None:
     assert onpost(asking, **more).json()["code"] == code
     assert onpost(asking, code="nobody").json()["code"] == "member-unknown"
+
+
+def test_a_check_in_or_visit_by_a_clock_that_was_never_set_is_refused(post: Asking) -> None:
+    body = {"member": "m1", "lon": LON, "lat": LAT, "at": "1970-01-01T00:00:00Z"}
+    assert post.http.post("/v1/checkins", json=body).json()["code"] == "time-invalid"
+    assert post.http.post(
+        "/v1/visits", json={"place": "P", "member": "m1", "at": "1970-01-01T00:00:00Z"}
+    ).status_code in {400, 404}

@@ -232,7 +232,7 @@ def test_a_click_in_the_list_flies_to_the_place(opened: Any) -> None:
         " return map.getZoom() >= 16.4 && Math.hypot(c.lng - lon, c.lat - lat) < 1e-4; }",
         arg=[lon, lat],
     )
-    for text in ("P2号楼", "已知逾期 2 天", "2026-11-12 21:00", "A1网格"):
+    for text in ("P2号楼", "到期 2 天，情况不明", "2026-11-12 21:00", "A1网格"):
         assert text in page.inner_text("#card")
 
 

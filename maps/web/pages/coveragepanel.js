@@ -70,7 +70,7 @@
         onchange: () => { page.show(by); document.getElementById("legend").replaceWith(legend(by)); } }),
       make("span", {}, word("coverage.by." + by)));
     return make("fieldset", { class: "modes" }, make("legend", { class: "quiet" }, word("coverage.by")), ["grid", "street"].map(one),
-      streets ? null : make("p", { class: "quiet", id: "nostreets" }, word("coverage.streets.none"), " ", make("code", {}, "gridbeat load streets FILE --commit")));
+      gridbeat.data.withheld.includes("streets") ? gridbeat.withheld("streets") : streets ? null : make("p", { class: "quiet", id: "nostreets" }, word("coverage.streets.none"), " ", make("code", {}, "gridbeat load streets FILE --commit")));
   }
 
   function legend(by) {
