@@ -1,4 +1,4 @@
-"""Look-ups: the check that receipts name events reads a month by its key alone."""
+"""Look-ups: the receipts of a batch, which has one instant, find their events all at once."""
 
 from pathlib import Path
 
