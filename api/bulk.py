@@ -16,13 +16,14 @@ from starlette.responses import Response
 
 from api.answers import Json
 from data import decide
-from data.batch import RowPlan, plan_table, rejection, table_rows
+from data.batch import plan_table, rejection, table_rows
 from data.decide import Place, Policy, locate_by_rules
-from data.intakerows import RowResult, accept_rows
+from data.intakerows import RowResult, accept_each
 from data.lanes import unswept
+from data.load import CHUNK
 from data.locating import ADDED, kept_name
 from data.placeanswers import PlaceAnswers, answers_of
-from data.rowchunk import Rejection, RowChunk, Table
+from data.rowchunk import Rejection, Table
 from data.tableencoding import CODECS
 from data.tables import as_numbers, find_place, open_table
 from gis.crs import Datum
@@ -193,7 +194,7 @@ def report_table(kind: str, body: bytes, charset: str | None = None) -> Table:
         )
     if charset is not None and charset not in CODECS:
         raise BodyUnreadable(f"a charset is utf-8 or gb18030, not {charset}", place="Content-Type")
-    return open_table(io.BytesIO(body), kind=TABLES[kind], encoding=charset)
+    return open_table(io.BytesIO(body), kind=TABLES[kind], encoding=charset, chunk_rows=CHUNK)
 
 
 def accept_table(
@@ -211,8 +212,13 @@ def accept_table(
     """
     plan = plan_table(table, crs, place="body", constants={})
     with unswept():
+        parts = (
+            (refused, rows) for chunk in table.chunks for rows, refused in [table_rows(chunk, plan, datetime.now(UTC))]
+        )
         results = [
-            one for chunk in table.chunks for one in _chunk_results(connection, live, chunk, plan, actor, policy)
+            one
+            for refused, told in accept_each(connection, live, parts, actor=actor, policy=policy)
+            for one in _part_results(refused, told)
         ]
     if not results:
         raise BodyUnreadable("the batch holds no reports", place="body")
@@ -221,13 +227,10 @@ def accept_table(
     return {"rows": len(results), **counts, "results": results}
 
 
-def _chunk_results(
-    connection: Connection, live: Live, chunk: RowChunk, plan: RowPlan, actor: str, policy: Policy
-) -> list[dict[str, Any]]:
-    """What became of a chunk's rows, refused ones last."""
-    rows, refused = table_rows(chunk, plan, datetime.now(UTC))
+def _part_results(refused: list[Rejection], told: list[RowResult]) -> list[dict[str, Any]]:
+    """What became of a part's rows, refused ones last."""
     results: list[dict[str, Any]] = []
-    for one in accept_rows(connection, live, rows, actor=actor, policy=policy):
+    for one in told:
         if one.error is not None:
             refused.append(rejection(one.row, one.error))
         else:

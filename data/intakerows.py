@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import repeat
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 from data.batch import TableRows
@@ -28,6 +29,8 @@ from gis.store.engine import Connection
 from gis.store.ids import hexes7
 from gis.store.keys import KeyedRow
 from gis.store.live import Live, State
+
+Item = TypeVar("Item")
 
 
 @dataclass(slots=True)
@@ -81,25 +84,74 @@ def accept_rows(
     turn: AbstractContextManager[None] | None = None,
 ) -> list[RowResult]:
     """Every row is stored once, as `data.intake.accept` does it, when the caller's transaction commits; a result each, by number."""
-    if not connection.in_transaction():
-        connection.begin()
-    admission = events.admit(connection, hold=not rehearse)
-    state = live.state(connection, Moment(admission.received_at, admission.received_at), newest=admission.newest)
-    by = in_force(connection, live, state, policy or Policy(), admission.policy)
-    if by.document.rules:  # they look at every row
-        rows = rows.one_by_one()
+    by = _entered(connection, live, actor, policy, hold=not rehearse)
     if not len(rows):
         return []
-    made = _decided(connection, live, rows, _Decision(admission, state, by, actor))
+    made = _decided(connection, live, rows, by)
     if rehearse:
-        claims = keys.rehearse_keys(connection, made.keyed)
-    else:
-        with turn or nullcontext():
-            claims = keys.claim_keys(connection, made.keyed)
-        new = made if not claims else made.picked([i for i in range(len(rows)) if i not in claims])
-        if new.keyed:
-            events.ensure_month(connection, admission)
-            events.store_cells(connection, new.cells, [admission.received_at] * len(new.keyed))
+        return _told(made, keys.rehearse_keys(connection, made.keyed))
+    return _stored(connection, made, by, turn or nullcontext())
+
+
+def accept_each(
+    connection: Connection,
+    live: Live,
+    parts: Iterable[tuple[Item, TableRows]],
+    *,
+    actor: str,
+    policy: Policy | None = None,
+) -> Iterator[tuple[Item, list[RowResult]]]:
+    """Each part's results as `accept_rows` gives them, part after part in the caller's transaction, beside what came with it.
+
+    While the server stores one part, another thread takes the next from `parts` and decides it, as far as that needs no question
+    to the store.
+    """
+    source = iter(parts)
+    with ThreadPoolExecutor(1) as pool:
+        ahead = pool.submit(_next, source, _entered(connection, live, actor, policy))
+        while (found := ahead.result()) is not None:
+            item, rows, made, by = found
+            ahead = pool.submit(_next, source, _entered(connection, live, actor, policy))
+            if len(rows):
+                made = made or _decided(connection, live, rows, by)
+            yield item, _stored(connection, made, by, nullcontext()) if made else []
+
+
+def _next(
+    source: Iterator[tuple[Item, TableRows]], by: _Decision
+) -> tuple[Item, TableRows, _Rows | None, _Decision] | None:
+    """The next part, with its rows decided when all are plain; None when there is none."""
+    found = next(source, None)
+    if found is None:
+        return None
+    item, rows = found
+    if rows.plain is None or rows.others or by.policy.document.rules:
+        return item, rows, None, by
+    return item, rows, _plain(rows.plain, rows, hexes7(by.admission.received_at, len(rows)), by), by
+
+
+def _entered(connection: Connection, live: Live, actor: str, policy: Policy | None, *, hold: bool = True) -> _Decision:
+    """An instant of reception, and by what is decided then."""
+    if not connection.in_transaction():
+        connection.begin()
+    admission = events.admit(connection, hold=hold)
+    state = live.state(connection, Moment(admission.received_at, admission.received_at), newest=admission.newest)
+    return _Decision(admission, state, in_force(connection, live, state, policy or Policy(), admission.policy), actor)
+
+
+def _stored(connection: Connection, made: _Rows, by: _Decision, turn: AbstractContextManager[None]) -> list[RowResult]:
+    """The rows whose keys are new are in the caller's transaction; the results of all. Keys are claimed within `turn`."""
+    with turn:
+        claims = keys.claim_keys(connection, made.keyed)
+    new = made if not claims else made.picked([i for i in range(len(made.keyed)) if i not in claims])
+    if new.keyed:
+        events.ensure_month(connection, by.admission)
+        events.store_cells(connection, new.cells, [by.admission.received_at] * len(new.keyed))
+    return _told(made, claims)
+
+
+def _told(made: _Rows, claims: dict[int, keys.Claim]) -> list[RowResult]:
+    """The results, those of rows whose key another event holds among them."""
     for i, claim in claims.items():
         made.results[i] = _known(made.results[i].row, made.keyed[i], claim)
     return made.results
@@ -114,6 +166,8 @@ def _known(row: int, keyed: KeyedRow, claim: keys.Claim) -> RowResult:
 
 def _decided(connection: Connection, live: Live, rows: TableRows, by: _Decision) -> _Rows:
     """All rows in the order of their numbers; so are their ids."""
+    if by.policy.document.rules:  # they look at every row
+        rows = rows.one_by_one()
     ids = hexes7(by.admission.received_at, len(rows))
     plain = rows.plain
     if plain is None:
