@@ -185,7 +185,11 @@ def _theirs(found: Deadlines, rows: Sequence[int]) -> Ints:
 
 
 def _urgency(overdue_days: Floats) -> Floats:
-    """1 for what is due now, a day more for each day since, less for what is due within a day, 0 for all that is due later."""
+    """1 for what is due now, a day more for each day since, less for what is due within a day, 0 for all that is due later.
+
+    By full hours, so that who asks again a minute later gets the same walk.
+    """
+    overdue_days = np.floor(overdue_days * 24) / 24
     before = np.clip(1.0 + overdue_days / AHEAD_DAYS, 0.0, 1.0)
     found: Floats = np.where(overdue_days >= 0, 1.0 + np.minimum(overdue_days, MOST_DAYS), before)
     return found
